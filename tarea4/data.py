@@ -1,0 +1,165 @@
+"""MNIST y otros conjuntos de imágenes en el mismo formato: cargar, comprobar y repartir."""
+
+import hashlib
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+MNIST_PATH = Path(__file__).with_name("mnist.npz")
+MNIST_SHA256 = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Imágenes aplanadas y etiquetas, repartidas en entrenamiento, validación y prueba.
+
+    Attributes
+    ----------
+    x_train, x_val, x_test : ndarray of float32, shape (n, height * width)
+        Imágenes aplanadas por filas, con intensidades entre 0 y 1.
+    y_train, y_val, y_test : ndarray of int32, shape (n,)
+        Etiquetas entre 0 y ``n_classes - 1``.
+    image_shape : tuple of int
+        Alto y ancho de una imagen, en píxeles.
+    n_classes : int
+        Número de clases, 2 o más.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    image_shape: tuple[int, int]
+    n_classes: int
+
+    @property
+    def input_size(self) -> int:
+        """Número de píxeles de una imagen: el tamaño de la entrada de las redes."""
+        return self.image_shape[0] * self.image_shape[1]
+
+
+def load(data_path: str | Path | None = None, validation_fraction: float = 0.1) -> Dataset:
+    """Carga MNIST, u otro conjunto de imágenes con la misma forma, y aparta la validación.
+
+    Como ``validation_split`` de Keras, valida con las últimas imágenes de entrenamiento: en MNIST, las primeras
+    54 000 entrenan y las 6 000 restantes validan, igual que en 2020.
+
+    Parameters
+    ----------
+    data_path : str or Path, optional
+        Archivo ``.npz`` con ``x_train`` y ``x_test`` (n, alto, ancho), de enteros sin signo de 8 bits o de reales
+        entre 0 y 1, y con ``y_train`` e ``y_test`` (n,), de enteros de 0 a k - 1. Sin él se carga el MNIST incluido
+        en el paquete, comprobado con SHA-256.
+    validation_fraction : float
+        Fracción de las imágenes de entrenamiento que valida, en el intervalo abierto (0, 1).
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    FileNotFoundError
+        Si no existe ``data_path``.
+    ValueError
+        Si el archivo no es un ``.npz`` legible, o sus arreglos no tienen los nombres, las formas, los tipos o los
+        valores descritos.
+
+    References
+    ----------
+    Y. LeCun, C. Cortes y C. Burges, "The MNIST database of handwritten digits".
+    https://keras.io/api/models/model_training_apis/#fit-method
+    """
+    if not 0 < validation_fraction < 1:
+        raise ValueError(f"validation_fraction: se recibió {validation_fraction!r} y se admite un número entre 0 y 1.")
+    path = MNIST_PATH if data_path is None else Path(data_path)
+    arrays = _read_npz(path)
+    if data_path is None:
+        _verify_sha256(arrays)
+    for split in ("train", "test"):
+        _check_split(path, split, arrays[f"x_{split}"], arrays[f"y_{split}"])
+    image_shape = arrays["x_train"].shape[1:]
+    if arrays["x_test"].shape[1:] != image_shape:
+        raise _invalid(path, f"x_test tiene imágenes de {arrays['x_test'].shape[1:]} y x_train de {image_shape}")
+    n_classes = _count_classes(path, arrays["y_train"], arrays["y_test"])
+
+    n_val = round(len(arrays["x_train"]) * validation_fraction)
+    n_train = len(arrays["x_train"]) - n_val
+    if min(n_val, n_train) < 1:
+        raise _invalid(path, f"{len(arrays['x_train'])} imágenes no alcanzan para entrenar y validar")
+    x_train, x_test = _scale(arrays["x_train"]), _scale(arrays["x_test"])
+    y_train, y_test = arrays["y_train"].astype("int32"), arrays["y_test"].astype("int32")
+    return Dataset(
+        x_train[:n_train],
+        y_train[:n_train],
+        x_train[n_train:],
+        y_train[n_train:],
+        x_test,
+        y_test,
+        tuple(int(side) for side in image_shape),
+        n_classes,
+    )
+
+
+def _invalid(path: Path, problem: str) -> ValueError:
+    return ValueError(f"data_path: {path.name} no sirve como datos: {problem}.")
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise FileNotFoundError(f"data_path: no existe el archivo {str(path)!r}; se espera un .npz.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files if name in MNIST_SHA256}
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise _invalid(path, "está vacío, truncado, contiene objetos de Python o no es un .npz") from error
+    if missing := sorted(MNIST_SHA256.keys() - arrays.keys()):
+        raise _invalid(path, f"le falta {', '.join(missing)}")
+    return arrays
+
+
+def _verify_sha256(arrays: dict[str, np.ndarray]) -> None:
+    for name, expected in MNIST_SHA256.items():
+        received = hashlib.sha256(np.ascontiguousarray(arrays[name])).hexdigest()
+        if received != expected:
+            raise ValueError(f"MNIST: el SHA-256 de {name} es {received} y debe ser {expected}.")
+
+
+def _check_split(path: Path, split: str, x: np.ndarray, y: np.ndarray) -> None:
+    if x.ndim != 3 or 0 in x.shape:
+        raise _invalid(path, f"x_{split} tiene forma {x.shape} y se espera (n, alto, ancho) sin ceros")
+    if y.shape != (len(x),):
+        raise _invalid(path, f"y_{split} tiene forma {y.shape} y se espera ({len(x)},), una etiqueta por imagen")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise _invalid(path, f"y_{split} es de tipo {y.dtype} y se esperan enteros")
+    if np.issubdtype(x.dtype, np.floating):
+        # La comparación también rechaza los NaN.
+        if not (x.min() >= 0 and x.max() <= 1):
+            raise _invalid(path, f"x_{split} tiene reales fuera de [0, 1] o no finitos")
+    elif x.dtype != np.uint8:
+        raise _invalid(path, f"x_{split} es de tipo {x.dtype} y se espera uint8, o reales entre 0 y 1")
+
+
+def _count_classes(path: Path, y_train: np.ndarray, y_test: np.ndarray) -> int:
+    labels = np.unique(y_train)
+    if len(labels) < 2 or labels[0] != 0 or labels[-1] != len(labels) - 1:
+        found = f"{len(labels)} valores entre {labels[0]} y {labels[-1]}"
+        raise _invalid(path, f"y_train tiene {found} y se espera 0, 1, ..., k - 1 con k de 2 en adelante")
+    if y_test.min() < 0 or y_test.max() >= len(labels):
+        raise _invalid(path, f"y_test tiene etiquetas fuera de 0, ..., {len(labels) - 1}")
+    return len(labels)
+
+
+def _scale(x: np.ndarray) -> np.ndarray:
+    flat = x.reshape(len(x), -1).astype("float32")
+    return flat / np.float32(255) if x.dtype == np.uint8 else flat

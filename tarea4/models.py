@@ -1,0 +1,199 @@
+"""Las dos familias de redes de la Tarea 4: la simple y la regularizada, con cualquier número y tamaño de capas."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+# Cada salida se entrena con la pérdida que le es propia.
+OUTPUT_LOSSES = {
+    "softmax": "categorical_crossentropy",
+    "sigmoid": "binary_crossentropy",
+    "linear": "mean_squared_error",
+}
+
+
+@keras.saving.register_keras_serializable("tarea4")
+class Dropout(keras.layers.Dropout):
+    """Dropout de Keras que también admite máscaras sorteadas fuera del grafo.
+
+    En una CPU, XLA tarda decenas de veces más en sortear las máscaras que en entrenar; `tarea4.training` las sortea
+    con NumPy y las entrega en `bits`. Sin ellas (`fit`, `predict`, `evaluate`) es el Dropout de Keras.
+
+    References
+    ----------
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014.
+    https://keras.io/api/layers/regularization_layers/dropout/
+    """
+
+    bits: tf.Tensor | None = None  # uint16, de la forma de la entrada
+
+    def call(self, inputs, training=False):
+        if not training or self.bits is None:
+            return super().call(inputs, training=training)
+        # Con 16 bits, la tasa efectiva difiere de la pedida en menos de 2**-16.
+        kept = tf.cast(self.bits, inputs.dtype) >= self.rate * 2**16
+        return tf.where(kept, inputs / (1 - self.rate), 0)
+
+
+@keras.saving.register_keras_serializable("tarea4")
+class ActivityPenalty(keras.regularizers.L1L2):
+    """Regularizador l1 y l2 de la activación de una capa: ``l1 * sum(|h|) + l2 * sum(h ** 2)``.
+
+    Es el `L1L2` de Keras con los dos términos a la vista en `terms` y con alfas que pueden ser tensores. Desde la
+    versión 3.14, Keras divide la penalización entre el tamaño del lote: alfa multiplica a la media por imagen.
+
+    References
+    ----------
+    https://keras.io/api/layers/regularizers/
+    """
+
+    terms: tuple[tf.Tensor, tf.Tensor] | None = None
+
+    def __call__(self, x):
+        self.terms = (self.l1 * tf.reduce_sum(tf.abs(x)), self.l2 * tf.reduce_sum(tf.square(x)))
+        return self.terms[0] + self.terms[1]
+
+
+def plain(
+    hidden_sizes: Sequence[int] = (40, 50, 15), *, input_size: int = 784, n_classes: int = 10, output: str = "softmax"
+) -> keras.Sequential:
+    """Perceptrón multicapa sin regularizar: capas densas con relu y una salida, compilado con Adam.
+
+    Parameters
+    ----------
+    hidden_sizes : sequence of int
+        Unidades de cada capa oculta, de la entrada a la salida; al menos una capa.
+    input_size : int
+        Píxeles de una imagen aplanada.
+    n_classes : int
+        Clases, 2 o más.
+    output : {"softmax", "sigmoid", "linear"}
+        Activación de la salida; cada una se compila con su pérdida (entropía cruzada categórica, entropía cruzada
+        binaria, error cuadrático medio).
+
+    Returns
+    -------
+    keras.Sequential
+        Entrada (n, input_size), salida (n, n_classes).
+
+    Raises
+    ------
+    ValueError
+        Si un tamaño no es un entero positivo o `output` no es una de las tres.
+
+    References
+    ----------
+    https://keras.io/api/layers/core_layers/dense/
+    """
+    hidden = [_dense(i, size) for i, size in enumerate(_checked_sizes(hidden_sizes))]
+    return _compiled(hidden, input_size, n_classes, output)
+
+
+def regularised(
+    hidden_sizes: Sequence[int] = (40, 50, 15),
+    *,
+    dropout: float = 0.2,
+    alpha_l1: float = 0.0,
+    alpha_l2: float = 0.0,
+    l1_layer: int = -1,
+    l2_layer: int = -1,
+    input_size: int = 784,
+    n_classes: int = 10,
+) -> keras.Sequential:
+    """Perceptrón regularizado como en 2020, compilado con Adam.
+
+    Dropout en la entrada, normalización por lotes tras la primera capa y penalizaciones l1 y l2 sobre la activación
+    de capas ocultas. La relu se aplica antes y después de la normalización, como en el código original.
+
+    Parameters
+    ----------
+    hidden_sizes : sequence of int
+        Unidades de cada capa oculta; al menos una capa.
+    dropout : float
+        Fracción de los píxeles de entrada que se anula al entrenar, en [0, 1).
+    alpha_l1, alpha_l2 : float
+        Factores de las penalizaciones, por imagen, de 0 en adelante.
+    l1_layer, l2_layer : int
+        Capa oculta que lleva cada penalización, como índice de `hidden_sizes` (-1 es la última).
+    input_size, n_classes : int
+        Como en `plain`.
+
+    Returns
+    -------
+    keras.Sequential
+        Entrada (n, input_size), salida (n, n_classes).
+
+    Raises
+    ------
+    ValueError
+        Si un tamaño, la tasa, un factor o un índice está fuera de su intervalo.
+
+    References
+    ----------
+    S. Ioffe y C. Szegedy, "Batch normalization", ICML 2015.
+    https://keras.io/api/layers/regularizers/
+    """
+    sizes = _checked_sizes(hidden_sizes)
+    for name, alpha in (("alpha_l1", alpha_l1), ("alpha_l2", alpha_l2)):
+        if not 0 <= alpha < float("inf"):
+            raise ValueError(f"{name}: se recibió {alpha!r} y se admite un número finito mayor o igual que 0.")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout: se recibió {dropout!r} y se admite un número mayor o igual que 0 y menor que 1.")
+    penalties = [None] * len(sizes)
+    for name, layer, term in (("l1_layer", l1_layer, {"l1": alpha_l1}), ("l2_layer", l2_layer, {"l2": alpha_l2})):
+        if not -len(sizes) <= layer < len(sizes):
+            raise ValueError(f"{name}: se recibió {layer!r} y se admite un índice de las {len(sizes)} capas ocultas.")
+        penalties[layer] = ActivityPenalty(**(penalties[layer].get_config() if penalties[layer] else {}) | term)
+    dense = [_dense(i, size, penalty) for i, (size, penalty) in enumerate(zip(sizes, penalties, strict=True))]
+    first = [
+        Dropout(dropout, name="dropout"),
+        dense[0],
+        keras.layers.BatchNormalization(name="batch_normalization"),
+        keras.layers.Activation("relu", name="activation"),
+    ]
+    return _compiled(first + dense[1:], input_size, n_classes, "softmax")
+
+
+def try_01(**sizes: int) -> keras.Sequential:
+    """«Try 01» de 2020, la respuesta a Q3: 784-40-50-15-10, 34 375 parámetros. Admite `input_size` y `n_classes`."""
+    return plain((40, 50, 15), **sizes)
+
+
+def try_02(**sizes: int) -> keras.Sequential:
+    """«Try 02» de 2020, tal como está en su código: 34 775 parámetros. Admite `input_size` y `n_classes`."""
+    return regularised((40, 50, 15, 15), dropout=0.2, alpha_l1=70e-15, alpha_l2=3e-15, l1_layer=-2, **sizes)
+
+
+def printed_variant(**sizes: int) -> keras.Sequential:
+    """Variante de «Try 02» cuyo resumen imprime el informe de 2020, con una sola capa de 15: 34 535 parámetros."""
+    return regularised((40, 50, 15), dropout=0.2, alpha_l1=70e-15, **sizes)
+
+
+def q4_answer(**sizes: int) -> keras.Sequential:
+    """La respuesta a Q4 de 2020: dropout 0.10, capas 25-45-25 y l1 = 3e-15."""
+    return regularised((25, 45, 25), dropout=0.1, alpha_l1=3e-15, **sizes)
+
+
+def _checked_sizes(hidden_sizes: Sequence[int]) -> list[int]:
+    if not hidden_sizes or not all(type(size) is int and size > 0 for size in hidden_sizes):
+        raise ValueError(
+            f"hidden_sizes: se recibió {hidden_sizes!r} y se admite una lista no vacía de enteros positivos."
+        )
+    return list(hidden_sizes)
+
+
+def _dense(index: int, size: int, penalty: ActivityPenalty | None = None) -> keras.layers.Dense:
+    # Nombres fijos, como los del resumen de 2020: dos redes iguales comparten así su función compilada.
+    name = f"dense_{index}" if index else "dense"
+    return keras.layers.Dense(size, activation="relu", activity_regularizer=penalty, name=name)
+
+
+def _compiled(hidden: list[keras.layers.Layer], input_size: int, n_classes: int, output: str) -> keras.Sequential:
+    if output not in OUTPUT_LOSSES:
+        raise ValueError(f"output: se recibió {output!r} y se admite una de {', '.join(OUTPUT_LOSSES)}.")
+    layers = [keras.Input((input_size,), name="input"), *hidden]
+    layers.append(keras.layers.Dense(n_classes, activation=output, name="output"))
+    model = keras.Sequential(layers, name="sequential")
+    model.compile(optimizer=keras.optimizers.Adam(name="adam"), loss=OUTPUT_LOSSES[output], metrics=["accuracy"])
+    return model

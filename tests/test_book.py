@@ -1,0 +1,86 @@
+"""El libro construido desde cero, en una copia: sin avisos, completo, en español y sin pedir nada a la red."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+BOOK = Path(__file__).parents[1] / "book"
+LEFTOVERS = ["Link to this", "Show code cell", "Hide code cell", "Search this book", "{type}"]
+
+
+def build(book, *options):
+    """Construye el libro de la carpeta `book` y devuelve el proceso terminado y la carpeta de las páginas."""
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    command = [jupyter_book, "build", "--all", *options, book]
+    return subprocess.run(command, capture_output=True, text=True, check=False), book / "_build" / "html"
+
+
+def copy(destination):
+    """Copia las fuentes del libro, sin lo construido ni las repeticiones de quien ejecuta las pruebas."""
+    return shutil.copytree(BOOK, destination / "book", ignore=shutil.ignore_patterns("_build", "*.mo", "corridas"))
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory):
+    """Construcción estricta de una copia limpia."""
+    return build(copy(tmp_path_factory.mktemp("libro")), "-W", "-n", "--keep-going")
+
+
+@pytest.fixture(scope="module")
+def pages(strict):
+    """Texto HTML de cada página construida, por nombre."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in strict[1].glob("*.html")}
+
+
+def test_strict_build_has_no_warning(strict):
+    """La construcción estricta termina bien y sin un solo aviso."""
+    process, html = strict
+    log = process.stdout + process.stderr
+    assert process.returncode == 0, log
+    assert "WARNING" not in log
+    assert "build succeeded." in log
+    assert (html / "index.html").is_file()
+
+
+def test_every_page_of_the_contents_is_built(pages):
+    """Cada fichero de _toc.yml tiene su página, con título y en español."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    files = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    assert len(files) == 9
+    for file in files:
+        assert '<html lang="es"' in pages[file]
+        assert "<h1>" in pages[file]
+
+
+def test_nothing_is_asked_of_the_network(pages, strict):
+    """Ninguna página carga nada de fuera, y la copia de MathJax está donde las fórmulas la buscan."""
+    for name, html in pages.items():
+        assert not re.search(r'<(script|img|iframe|source)\b[^>]*\bsrc="(https?:)?//', html), name
+        assert not re.search(r'<link\b[^>]*\bhref="(https?:)?//', html), name
+    scripts = re.findall(r'src="([^"?]*tex-svg\.js)', "".join(pages.values()))
+    assert scripts
+    assert all((strict[1] / script).is_file() for script in scripts)
+
+
+def test_interface_in_spanish(pages):
+    """No quedan en inglés los textos que se traducen por configuración o por catálogo."""
+    for name, html in pages.items():
+        assert not [text for text in LEFTOVERS if text in html], name
+    assert "Mostrar el código" in pages["q1"]
+    assert "Enlace a este apartado" in pages["intro"]
+
+
+def test_reruns_appear_in_the_book(tmp_path):
+    """Un cuaderno dejado en corridas/ tiene su página y está en el índice del libro."""
+    book = copy(tmp_path)
+    (book / "corridas").mkdir()
+    shutil.copy(book / "q1.ipynb", book / "corridas" / "q1-otra.ipynb")
+    process, html = build(book)
+    assert process.returncode == 0, process.stderr
+    assert (html / "corridas" / "q1-otra.html").is_file()
+    assert 'href="corridas/q1-otra.html"' in (html / "intro.html").read_text(encoding="utf-8")

@@ -1,0 +1,113 @@
+"""Prueba `tarea4.data`: el reparto de MNIST y el rechazo de datos que no sirven."""
+
+import numpy as np
+import pytest
+
+from tarea4 import data
+
+
+def arrays(n_train=30, n_test=10, shape=(5, 4), n_classes=3):
+    rng = np.random.default_rng(0)
+    return {
+        "x_train": rng.integers(0, 256, (n_train, *shape), dtype=np.uint8),
+        "y_train": np.arange(n_train) % n_classes,
+        "x_test": rng.integers(0, 256, (n_test, *shape), dtype=np.uint8),
+        "y_test": np.arange(n_test) % n_classes,
+    }
+
+
+def save(folder, **changes):
+    path = folder / "datos.npz"
+    np.savez(path, **{k: v for k, v in (arrays() | changes).items() if v is not None})
+    return path
+
+
+def test_mnist_is_split_as_in_2020(mnist):
+    """MNIST se reparte en 54 000, 6 000 y 10 000 imágenes de 784 píxeles entre 0 y 1, sin desordenarlas."""
+    assert mnist.x_train.shape == (54_000, 784)
+    assert mnist.x_val.shape == (6_000, 784)
+    assert mnist.x_test.shape == (10_000, 784)
+    assert (mnist.image_shape, mnist.n_classes, mnist.input_size) == ((28, 28), 10, 784)
+    assert mnist.x_train.dtype == np.float32
+    assert (mnist.x_train.min(), mnist.x_train.max()) == (0, 1)
+    with np.load(data.MNIST_PATH) as archive:
+        np.testing.assert_array_equal(mnist.y_val, archive["y_train"][54_000:])
+        np.testing.assert_allclose(mnist.x_val[0] * 255, archive["x_train"][54_000].ravel(), atol=1e-4)
+
+
+def test_altered_mnist_is_rejected(tmp_path, monkeypatch):
+    """Un solo píxel cambiado en el MNIST incluido se detecta por su SHA-256."""
+    with np.load(data.MNIST_PATH) as archive:
+        altered = dict(archive)
+    altered["x_test"][0, 0, 0] += 1
+    np.savez(tmp_path / "mnist.npz", **altered)
+    monkeypatch.setattr(data, "MNIST_PATH", tmp_path / "mnist.npz")
+    with pytest.raises(ValueError, match="SHA-256 de x_test"):
+        data.load()
+
+
+def test_other_data_set_its_own_sizes(tmp_path):
+    """Otros datos fijan el tamaño de imagen y el número de clases, y la última décima parte valida."""
+    loaded = data.load(save(tmp_path))
+    assert (loaded.image_shape, loaded.n_classes) == ((5, 4), 3)
+    assert [len(loaded.x_train), len(loaded.x_val), len(loaded.x_test)] == [27, 3, 10]
+
+
+def test_real_valued_images_are_kept(tmp_path):
+    """Las imágenes de reales entre 0 y 1 no se vuelven a escalar."""
+    x = np.linspace(0, 1, 30 * 20).reshape(30, 5, 4)
+    loaded = data.load(save(tmp_path, x_train=x))
+    np.testing.assert_allclose(loaded.x_train, x[:27].reshape(27, 20), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y_test": None}, "falta y_test"),
+        ({"x_train": arrays()["x_train"][0]}, "x_train tiene forma"),
+        ({"x_train": np.zeros((0, 5, 4), np.uint8), "y_train": np.zeros(0, int)}, "sin ceros"),
+        ({"x_test": np.zeros((10, 5, 5), np.uint8)}, r"x_test tiene imágenes de \(5, 5\)"),
+        ({"x_train": np.zeros((30, 5, 4), np.int32)}, "se espera uint8"),
+        ({"x_train": np.full((30, 5, 4), 1.5)}, "fuera de"),
+        ({"x_train": np.full((30, 5, 4), np.nan)}, "fuera de"),
+        ({"y_train": np.arange(29) % 3}, "una etiqueta por imagen"),
+        ({"y_train": np.arange(30) % 3 + 0.5}, "se esperan enteros"),
+        ({"y_train": np.arange(30) % 3 - 1}, "se espera 0, 1"),
+        ({"y_train": np.arange(30) % 3 * 2}, "se espera 0, 1"),
+        ({"y_train": np.zeros(30, int)}, "se espera 0, 1"),
+        ({"y_test": np.full(10, 3)}, "y_test tiene etiquetas fuera"),
+        ({"x_train": np.array([{}] * 30)}, "objetos de Python"),
+    ],
+)
+def test_invalid_arrays_are_named(tmp_path, changes, message):
+    """Cada arreglo que no sirve se rechaza con una frase que nombra el arreglo y lo que se espera."""
+    with pytest.raises(ValueError, match=message):
+        data.load(save(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"esto no es un npz", "truncated"])
+def test_unreadable_files_are_rejected(tmp_path, content):
+    """Un archivo vacío, ajeno o truncado se rechaza como datos."""
+    path = save(tmp_path)
+    path.write_bytes(path.read_bytes()[:300] if content == "truncated" else content)
+    with pytest.raises(ValueError, match=r"datos\.npz no sirve como datos"):
+        data.load(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    """Un archivo que no existe se nombra."""
+    with pytest.raises(FileNotFoundError, match=r"nada\.npz"):
+        data.load(tmp_path / "nada.npz")
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])
+def test_validation_fraction_must_leave_both_parts(fraction):
+    """La fracción de validación está estrictamente entre 0 y 1."""
+    with pytest.raises(ValueError, match="validation_fraction"):
+        data.load(validation_fraction=fraction)
+
+
+def test_too_few_images_to_validate(tmp_path):
+    """Si la décima parte de las imágenes no llega a una, no hay con qué validar."""
+    with pytest.raises(ValueError, match="no alcanzan"):
+        data.load(save(tmp_path, **arrays(n_train=4)))

@@ -1,0 +1,115 @@
+"""Prueba `tarea4.models`: las redes de 2020, capa por capa, y las dos capas propias contra las de Keras."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tarea4 import models
+
+
+@pytest.mark.parametrize(
+    ("builder", "layers", "total"),
+    [
+        (models.try_01, [31_400, 2_050, 765, 160], 34_375),
+        (models.try_02, [0, 31_400, 160, 0, 2_050, 765, 240, 160], 34_775),
+        (models.printed_variant, [0, 31_400, 160, 0, 2_050, 765, 160], 34_535),
+        (models.q4_answer, [0, 19_625, 100, 0, 1_170, 1_150, 260], 22_305),
+    ],
+)
+def test_originals_have_their_parameters(builder, layers, total):
+    """Cada red de 2020 tiene, capa por capa, los parámetros que le tocan."""
+    model = builder()
+    assert [layer.count_params() for layer in model.layers] == layers
+    assert model.count_params() == total
+
+
+def test_printed_variant_splits_as_in_2020():
+    """El resumen impreso en 2020 separa 34 455 parámetros entrenables y 80 que no lo son."""
+    model = models.printed_variant()
+    assert sum(np.prod(w.shape) for w in model.trainable_weights) == 34_455
+    assert sum(np.prod(w.shape) for w in model.non_trainable_weights) == 80
+
+
+def test_try_02_keeps_the_order_of_its_code():
+    """«Try 02» lleva dropout 0.20, relu dos veces, l1 en la penúltima capa oculta y l2 en la última."""
+    model = models.try_02()
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Dropout", "Dense", "BatchNormalization", "Activation", "Dense", "Dense", "Dense", "Dense"]
+    assert model.layers[0].rate == 0.2
+    assert model.layers[1].activation is keras.activations.relu
+    assert model.layers[3].activation is keras.activations.relu
+    penalties = [layer.activity_regularizer.get_config() for layer in model.layers[5:7]]
+    assert penalties == [{"l1": 70e-15, "l2": 0.0}, {"l1": 0.0, "l2": 3e-15}]
+
+
+def test_builders_follow_the_data():
+    """Cualquier número de capas, de píxeles y de clases."""
+    model = models.regularised((7,), input_size=20, n_classes=3)
+    assert model.input_shape == (None, 20)
+    assert model.output_shape == (None, 3)
+
+
+@pytest.mark.parametrize("hidden_sizes", [(), (0,), (-3, 5), (2.5,), ("40",), (True, 3)])
+def test_sizes_must_be_positive_integers(hidden_sizes):
+    """Los tamaños de capa son enteros positivos, y hay al menos uno."""
+    for builder in (models.plain, models.regularised):
+        with pytest.raises(ValueError, match="hidden_sizes"):
+            builder(hidden_sizes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("dropout", float("nan")),
+        ("alpha_l1", -1e-9),
+        ("alpha_l2", float("inf")),
+        ("l1_layer", 3),
+        ("l2_layer", -4),
+    ],
+)
+def test_invalid_arguments_are_named(name, value):
+    """Una tasa, un factor o un índice fuera de su intervalo se nombra."""
+    with pytest.raises(ValueError, match=name):
+        models.regularised((4, 4, 4), **{name: value})
+
+
+def test_unknown_output_is_named():
+    """Una activación de salida sin pérdida propia se rechaza."""
+    with pytest.raises(ValueError, match="output: se recibió 'tanh'"):
+        models.plain(output="tanh")
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.2, 0.9])
+def test_dropout_with_given_bits_is_exact(rate):
+    """Con los 65 536 valores de 16 bits una vez cada uno, anula la fracción pedida y reescala el resto."""
+    layer = models.Dropout(rate)
+    layer.bits = tf.range(2**16, dtype=tf.int32)
+    output = layer(tf.ones(2**16), training=True).numpy()
+    # Una tasa se cumple salvo un valor de los 65 536.
+    assert abs((output == 0).mean() - rate) <= 2**-16
+    np.testing.assert_allclose(output[output != 0], 1 / (1 - rate), rtol=1e-6)
+    np.testing.assert_array_equal(layer(tf.ones(5), training=False), np.ones(5))
+
+
+def test_dropout_without_bits_is_that_of_keras():
+    """Sin máscaras dadas, sortea las suyas como Keras."""
+    x = tf.ones((100, 100))
+    expected = keras.layers.Dropout(0.3, seed=1)(x, training=True)
+    np.testing.assert_array_equal(models.Dropout(0.3, seed=1)(x, training=True), expected)
+
+
+def test_penalty_equals_that_of_keras():
+    """La penalización es la de `L1L2` de Keras, que divide entre el tamaño del lote."""
+    x = tf.constant(np.random.default_rng(0).normal(size=(16, 5)).astype("float32"))
+    layers = [
+        keras.layers.Dense(3, kernel_initializer="ones", activity_regularizer=regularizer)
+        for regularizer in (models.ActivityPenalty(0.3, 0.7), keras.regularizers.L1L2(0.3, 0.7))
+    ]
+    outputs = [layer(x) for layer in layers]
+    # Mismas operaciones en distinto orden: solo redondeo de float32.
+    np.testing.assert_allclose(layers[0].losses[0], layers[1].losses[0], rtol=1e-5)
+    by_hand = (0.3 * np.abs(outputs[0]).sum() + 0.7 * np.square(outputs[0]).sum()) / 16
+    np.testing.assert_allclose(layers[0].losses[0], by_hand, rtol=1e-5)

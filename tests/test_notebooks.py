@@ -1,0 +1,103 @@
+"""Lo que se publica en los cinco cuadernos: ejecutados, limpios, descritos y breves."""
+
+import re
+from pathlib import Path
+
+import correr
+import nbformat
+import papermill
+import pytest
+
+from tarea4 import parameters
+
+ROOT = Path(__file__).parents[1]
+NAMES = ["q1", "q2", "q3", "q4", "q5"]
+MACHINE_PATH = re.compile(rf"{re.escape(str(ROOT))}|/(home|root|Users|tmp|site-packages)/|\b[A-Z]:\\")
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    """Nombre de un cuaderno, sin extensión."""
+    return request.param
+
+
+@pytest.fixture
+def notebook(name):
+    """El cuaderno publicado."""
+    return nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
+
+
+def code(notebook):
+    """Celdas de código."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def images(cell):
+    """Salidas de la celda que son una imagen."""
+    return [out for out in cell.outputs if any(kind.startswith("image/") for kind in out.get("data", {}))]
+
+
+def tags(cell):
+    """Etiquetas de la celda."""
+    return cell.metadata.get("tags", [])
+
+
+def test_every_cell_was_executed_in_order(notebook):
+    """Se ejecutó entero y por orden en un núcleo nuevo: nbval no compara una celda que no se ejecutó."""
+    counts = [cell.execution_count for cell in code(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    assert any(cell.outputs for cell in code(notebook))
+
+
+def test_outputs_are_clean(notebook):
+    """No hay errores, ni avisos en stderr, ni rutas de una máquina."""
+    for cell in code(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", cell.source
+            texts = [output.get("text", ""), *(v for k, v in output.get("data", {}).items() if k != "image/png")]
+            assert not MACHINE_PATH.search(str(texts)), cell.source
+
+
+def test_no_trace_of_the_run_in_metadata(notebook):
+    """No quedan los metadatos que `make` quita."""
+    assert correr.clean(notebook.copy()) == notebook
+    assert "papermill" not in str([notebook.metadata, *(cell.metadata for cell in notebook.cells)])
+    assert "widgets" not in notebook.metadata
+
+
+def test_figures_are_described(notebook):
+    """Una figura por celda, con texto alternativo, pie y nombre."""
+    for cell in code(notebook):
+        if images(cell):
+            assert len(images(cell)) == 1, cell.source
+            mystnb = cell.metadata.mystnb
+            assert len(mystnb.image.alt) > 20, cell.source
+            assert mystnb.figure.caption, cell.source
+            assert mystnb.figure.name, cell.source
+
+
+def test_figure_names_are_unique():
+    """Ningún nombre de figura se repite en el libro: las referencias cruzadas irían a otra."""
+    notebooks = [nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4) for name in NAMES]
+    names = [cell.metadata.mystnb.figure.name for notebook in notebooks for cell in code(notebook) if images(cell)]
+    assert len(set(names)) == len(names) > 0
+
+
+def test_code_is_short_and_folded(notebook):
+    """Ninguna celda pasa de 12 líneas y todas se pliegan tras «Mostrar el código»."""
+    for cell in code(notebook):
+        assert len(cell.source.splitlines()) <= 12, cell.source
+        assert {"hide-input", "remove-input", "hide-cell", "remove-cell"} & set(tags(cell)), cell.source
+
+
+def test_parameters_cell(name, notebook):
+    """Hay una celda de parámetros, los declara todos con tipo y explicación, y la siguiente de código los comprueba."""
+    marked = ["parameters" in tags(cell) for cell in code(notebook)]
+    assert marked.count(True) == 1
+    assert "check_parameters(globals()" in code(notebook)[marked.index(True) + 1].source
+    declared = papermill.inspect_notebook(ROOT / "book" / f"{name}.ipynb")
+    assert declared.keys() == getattr(parameters, name.upper()).model_fields.keys()
+    for parameter in declared.values():
+        assert parameter["inferred_type_name"] != "None", parameter
+        assert parameter["help"], parameter

@@ -1,0 +1,335 @@
+"""Pruebas de `tarea4.parameters`."""
+
+import ast
+import html
+import math
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
+from markdown_it import MarkdownIt
+from papermill.translators import PythonTranslator
+from pydantic import ValidationError
+from traitlets.config import Config
+
+from tarea4.parameters import Q1, Q2, Q3, Q4, Q5, check_parameters, parameter_table
+
+SCHEMAS = (Q1, Q2, Q3, Q4, Q5)
+VALID = {
+    "data_path": None,
+    "seeds": [0, 1, 2],
+    "epochs": 50,
+    "batch_size": 128,
+    "verbose": False,
+    "model": "ambos",
+    "hidden_sizes": [40, 50, 15],
+    "hidden_sizes_regularised": [40, 50, 15, 15],
+    "dropout": 0.2,
+    "alpha_l1": 70e-15,
+    "alpha_l2": 3e-15,
+    "loss_threshold": 0.08,
+    "accuracy_threshold": 0.98,
+    "n_bins": 15,
+    "candidates": [[40, 50, 15], [25, 45, 25]],
+    "dropout_grid": [0, 0.1, 0.2],
+    "alpha_grid": [0, 1e-5],
+}
+GOOD = [
+    ("data_path", "otros datos/números.npz", "otros datos/números.npz"),
+    ("data_path", "123", "123"),
+    *[("data_path", text, None) for text in ("None", "null", "")],
+    ("seeds", "[0, 1, 2]", (0, 1, 2)),
+    ("seeds", "0,1,2", (0, 1, 2)),
+    ("seeds", ["3", 4.0, " 5 "], (3, 4, 5)),
+    ("seeds", (0, 2**32 - 1), (0, 2**32 - 1)),
+    ("epochs", "3", 3),
+    ("epochs", "3.0", 3),
+    ("epochs", "1e3", 1000),
+    ("epochs", 1, 1),
+    ("batch_size", 1_000_000, 1_000_000),
+    *[("verbose", value, True) for value in (True, "true", "True", 1)],
+    ("verbose", "false", False),
+    ("model", "regularizado", "regularizado"),
+    ("hidden_sizes", [1, 10_000], (1, 10_000)),
+    ("hidden_sizes", [40] * 100, (40,) * 100),
+    ("alpha_l1", "1e-5", 1e-5),
+    ("alpha_l1", 0, 0.0),
+    ("alpha_l1", 1e300, 1e300),
+    ("dropout", "0.1", 0.1),
+    ("dropout", 0, 0.0),
+    ("loss_threshold", 1, 1.0),
+    ("accuracy_threshold", "1", 1.0),
+    ("n_bins", 2, 2),
+    ("n_bins", 100, 100),
+    ("candidates", "[[40, 50], [25]]", ((40, 50), (25,))),
+    ("candidates", [["40", 50.0], "[25]"], ((40, 50), (25,))),
+    ("dropout_grid", ["0.0", "0.5"], (0.0, 0.5)),
+    ("alpha_grid", "[1e-5, 1e-4]", (1e-5, 1e-4)),
+]
+NOT_NUMBERS = [None, "tres", "", True, "True", math.nan, "nan", math.inf, -math.inf, "1e999", [1], {}, "1" * 5000, 1j]
+BAD = [
+    *[("data_path", value) for value in (3, True, ["a.npz"], {})],
+    *[("seeds", value) for value in ([], "[]", [0, 0], [1, "1"], [-1], [2**32], [0.5], [True], 3, "3", None, {0: 1})],
+    *[("seeds", value) for value in ("0 1 2", "[0, 1", [math.nan], [[0]], "(" * 1000, list(range(101)))],
+    *[("epochs", value) for value in [0, -1, 1001, 2.5, "2.5", *NOT_NUMBERS]],
+    *[("batch_size", value) for value in [0, -128, 1_000_001, 0.5, *NOT_NUMBERS]],
+    *[("verbose", value) for value in (None, "sí", 2, [True])],
+    *[("model", value) for value in ("Simple", "plain", "", None, 1, ["simple"])],
+    *[("hidden_sizes", value) for value in ([], [0], [-40], [40.5], [True], [10_001], [40] * 101, 40, None, "")],
+    *[("dropout", value) for value in [-0.1, 1, 1.0, 1.5, "1.5", *NOT_NUMBERS]],
+    *[("alpha_l1", value) for value in [-1.0, "-1e-5", 10**400, *NOT_NUMBERS]],
+    *[("alpha_l2", value) for value in [-1e-15, *NOT_NUMBERS]],
+    *[("loss_threshold", value) for value in [0, -0.08, *NOT_NUMBERS]],
+    *[("accuracy_threshold", value) for value in [0, 1.01, 98, *NOT_NUMBERS]],
+    *[("n_bins", value) for value in [1, 101, *NOT_NUMBERS]],
+    *[("candidates", value) for value in ([], [[]], [[40], []], [[40], [40]], [40, 50], [[0]], "40,50", [["a"]])],
+    *[("dropout_grid", value) for value in ([], [0.1, 1.0], [0.1, 0.1], [0, 0.0], [-0.1], [True], 0.1)],
+    *[("alpha_grid", value) for value in ([], [-1e-5], [math.nan], [math.inf], [1e-5, "1e-5"], 1e-5)],
+]
+
+
+def cell(schema, **changes):
+    return {name: VALID[name] for name in schema.model_fields} | changes
+
+
+def schema_of(name):
+    return next(schema for schema in SCHEMAS if name in schema.model_fields)
+
+
+def message(namespace, schema):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # el mensaje se comprueba fuera
+        check_parameters(namespace, schema)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_every_schema_accepts_its_cell_and_declares_every_text(schema):
+    """La celda de cada cuaderno se acepta, y todo parámetro dice qué significa y qué admite."""
+    parameters = check_parameters(cell(schema), schema)
+    assert parameters.seeds == (0, 1, 2)
+    assert all(field.is_required() and field.description for field in schema.model_fields.values())
+    assert all(field.json_schema_extra["allowed"] for field in schema.model_fields.values())
+
+
+@pytest.mark.parametrize(("name", "received", "expected"), GOOD)
+def test_good_values_are_converted(name, received, expected):
+    """Lo que papermill deja como texto llega convertido, con su tipo exacto, y los extremos se admiten."""
+    schema = schema_of(name)
+    value = getattr(check_parameters(cell(schema, **{name: received}), schema), name)
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(("name", "received"), BAD)
+def test_bad_values_are_refused_in_one_sentence(name, received):
+    """Cada valor malo se rechaza con una sola frase: el nombre, lo recibido y lo que se admite."""
+    schema = schema_of(name)
+    allowed = schema.model_fields[name].json_schema_extra["allowed"]
+    said = message(cell(schema, **{name: received}), schema)
+    assert said == f"{name}: se recibió {repr(received)[:200]} y se admite {allowed}."
+
+
+def test_the_sentence_reads_as_announced():
+    """El texto exacto de un error, para que un cambio de redacción sea deliberado."""
+    said = message(cell(Q4, alpha_l1=-1.0), Q4)
+    assert said == "alpha_l1: se recibió -1.0 y se admite un número finito mayor o igual que 0."
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [("alfa_l1", "alpha_l1"), ("EPOCHS", "epochs"), ("semilla_seeds", "seeds"), ("hidden_size", "hidden_sizes")],
+)
+def test_unknown_names_get_a_suggestion(name, suggested):
+    """Un nombre mal escrito se rechaza y se propone el declarado que más se le parece."""
+    assert message(cell(Q4, **{name: 1}), Q4) == f"parámetro desconocido '{name}': ¿quisiste decir '{suggested}'?"
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 1.0, "x", [1], (1,), {"a": 1}])
+def test_unknown_literals_of_any_type_list_what_is_allowed(value):
+    """Un nombre sin parecido alguno se rechaza, sea cual sea su literal, y se dan los que hay."""
+    names = ", ".join(Q2.model_fields)
+    assert message(cell(Q2, zzz=value), Q2) == f"parámetro desconocido 'zzz': se admiten {names}."
+
+
+@pytest.mark.parametrize("name", Q4.model_fields)
+def test_a_deleted_parameter_is_an_error(name):
+    """Ningún parámetro tiene un valor por omisión escondido en el módulo."""
+    namespace = cell(Q4)
+    del namespace[name]
+    allowed = Q4.model_fields[name].json_schema_extra["allowed"]
+    assert message(namespace, Q4) == f"{name}: no se recibió ningún valor y se admite {allowed}."
+
+
+def test_several_errors_are_told_together():
+    """Todos los errores salen de una vez, una línea por parámetro aunque fallen varios de sus elementos."""
+    said = message(cell(Q4, dropout=1.5, hidden_sizes=[0, -1, "a"], alfa_l1=1), Q4)
+    assert [line.split(":")[0] for line in said.splitlines()] == [
+        "dropout",
+        "hidden_sizes",
+        "parámetro desconocido 'alfa_l1'",
+    ]
+
+
+def test_the_result_cannot_be_changed():
+    """Los parámetros comprobados son inmutables, listas incluidas."""
+    parameters = check_parameters(cell(Q4), Q4)
+    with pytest.raises(ValidationError):
+        parameters.epochs = 0
+    assert isinstance(parameters.alpha_grid, tuple)
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    config = Config()
+    config.HistoryManager.enabled = False
+    return InteractiveShell(config=config, user_ns={})
+
+
+def test_in_an_ipython_kernel_only_parameters_count(shell):
+    """Con el espacio de nombres de IPython y los que dejan `import`, `def` y `class`, solo cuentan los parámetros."""
+    lines = [f"{name} = {value!r}" for name, value in cell(Q4).items()]
+    code = "\n".join(["import math", "def f(): pass", "class A: pass", "_hidden = 1", *lines])
+    shell.run_cell(code, store_history=True).raise_error()
+    shell.run_cell("1 + 1", store_history=True).raise_error()
+    assert {"In", "Out", "get_ipython"} <= shell.user_ns.keys()
+    assert check_parameters(shell.user_ns, Q4) == check_parameters(cell(Q4), Q4)
+    shell.run_cell("alfa_l1 = 1e-4", store_history=True).raise_error()
+    assert message(shell.user_ns, Q4).startswith("parámetro desconocido 'alfa_l1'")
+
+
+def test_running_the_cell_again_ignores_results_of_later_cells():
+    """Quien vuelve a correr la celda en el mismo núcleo no tropieza con los resultados, y los valores se comprueban."""
+    first = check_parameters(cell(Q4), Q4)
+    namespace = cell(Q4, p=first, runs=[1, 2], best=0.98, epochs=3)
+    assert check_parameters(namespace, Q4).epochs == 3
+    assert message(namespace | {"epochs": 0}, Q4).startswith("epochs: se recibió 0")
+
+
+def test_values_that_are_not_literals_are_refused():
+    """Un parámetro declarado se comprueba aunque valga un objeto que no es un literal."""
+    assert message(cell(Q4, seeds=np.arange(3)), Q4).startswith("seeds: se recibió array([0, 1, 2])")
+
+
+unit = st.floats(0, 1, exclude_max=True)
+sizes = st.lists(st.integers(1, 10_000), min_size=1, max_size=6)
+valid = st.fixed_dictionaries(
+    {
+        "data_path": st.none(),
+        "seeds": st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=6, unique=True),
+        "epochs": st.integers(1, 1000),
+        "batch_size": st.integers(1, 1_000_000),
+        "verbose": st.booleans(),
+        "hidden_sizes": sizes,
+        "dropout": unit,
+        "alpha_l1": st.floats(0, allow_infinity=False),
+        "alpha_l2": st.floats(0, allow_infinity=False),
+        "dropout_grid": st.lists(unit, min_size=1, max_size=6, unique=True),
+        "alpha_grid": st.lists(st.floats(0, allow_infinity=False), min_size=1, max_size=6, unique=True),
+    }
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+anything = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=6)
+
+
+@given(valid)
+def test_valid_values_survive_papermill_as_they_are_and_as_text(values):
+    """Todo valor admitido llega igual por la celda que inyecta papermill y escrito como texto."""
+    expected = check_parameters(values, Q4)
+    assert expected.model_dump(mode="json") == values
+    injected, as_text = {}, {name: str(value) for name, value in values.items()}
+    exec(PythonTranslator.codify(values), injected)
+    assert check_parameters(injected, Q4) == expected
+    exec(PythonTranslator.codify(as_text), as_text)
+    assert check_parameters(as_text, Q4) == expected
+
+
+@given(st.sampled_from(list(Q4.model_fields)), anything)
+def test_any_value_is_either_within_the_limits_or_refused_by_name(name, value):
+    """Ningún literal pasa fuera de los límites ni provoca otro error que la frase con el nombre del parámetro."""
+    try:
+        p = check_parameters(cell(Q4, **{name: value}), Q4)
+    except ValueError as error:
+        assert str(error).startswith(f"{name}: se recibió ")  # noqa: PT017  # el otro desenlace también vale
+        assert "\n" not in str(error)
+        return
+    assert p.data_path is None or isinstance(p.data_path, str)
+    assert len(set(p.seeds)) == len(p.seeds) >= 1
+    assert all(type(seed) is int and 0 <= seed < 2**32 for seed in p.seeds)
+    assert type(p.epochs) is int and 1 <= p.epochs <= 1000  # noqa: PT018  # una sola idea: un entero en su intervalo
+    assert all(type(size) is int and 1 <= size <= 10_000 for size in p.hidden_sizes)
+    assert all(0 <= rate < 1 for rate in (p.dropout, *p.dropout_grid))
+    assert all(0 <= alpha < math.inf for alpha in (p.alpha_l1, p.alpha_l2, *p.alpha_grid))
+
+
+class Cells(HTMLParser):
+    """Las etiquetas de una página y el texto de sus celdas."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.cells = set(), []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        assert not attributes, attributes
+        if tag in {"th", "td"}:
+            self.cells.append("")
+
+    def handle_data(self, data):
+        if self.cells:
+            self.cells[-1] += data.strip("\n")
+
+
+def rendered(table):
+    return Cells(MarkdownIt("gfm-like").render(table))
+
+
+def test_the_table_has_a_row_for_each_parameter():
+    """La tabla da, por parámetro, su nombre, su valor como se escribe en el cuaderno y su significado."""
+    cells = rendered(parameter_table(check_parameters(cell(Q5), Q5))).cells
+    rows = [cells[start : start + 3] for start in range(0, len(cells), 3)]
+    assert rows[0] == ["Parámetro", "Valor", "Significado"]
+    assert [name for name, _, _ in rows[1:]] == list(Q5.model_fields)
+    assert {name: ast.literal_eval(value) for name, value, _ in rows[1:]} == cell(Q5)
+    assert [meaning for _, _, meaning in rows[1:]] == [field.description for field in Q5.model_fields.values()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "a|b`c`|d",
+        "</code><img src=x onerror=alert(1)>",
+        "[x](javascript:alert(1))",
+        "![x](http://example.org/x.png)",
+        "**a** __b__ ~~c~~ $d$ {{ e }} {ref}`f` &lt;g&gt;",
+        "http://example.org www.example.org",
+        "\\|<b>",
+        "a\n\n# b",
+        "ruta/con espacios y ñ.npz",
+    ],
+)
+def test_no_text_reaches_the_page_as_markup(text):
+    """Ni HTML, ni Markdown, ni la barra de las tablas salen de su celda, y el valor se lee entero."""
+    table = parameter_table(check_parameters(cell(Q2, data_path=text), Q2))
+    assert len(table.splitlines()) == 2 + len(Q2.model_fields)
+    assert not set(table.splitlines()[2].split("<code>")[1].split("</code>")[0]) & set("<>|`$*_[]{}\\")
+    page = rendered(table)
+    assert page.tags == {"table", "thead", "tbody", "tr", "th", "td", "code"}
+    assert page.cells[4] == text
+
+
+@given(st.text(min_size=1))
+def test_no_text_at_all_breaks_the_table(text):
+    """Cualquier texto cabe en su celda: mismas filas, mismas etiquetas."""
+    table = parameter_table(check_parameters(cell(Q2, data_path=text), Q2))
+    reference = rendered(parameter_table(check_parameters(cell(Q2), Q2)))
+    page = rendered(table)
+    assert page.tags == reference.tags
+    assert page.cells[:4] + page.cells[5:] == reference.cells[:4] + reference.cells[5:]
+    value = table.splitlines()[2].split("<code>")[1].split("</code>")[0]
+    assert not set(value) & set("<>|`$*_[]{}\\")

@@ -1,0 +1,140 @@
+"""Prueba `tarea4.training`: que entrena lo mismo que `fit` de Keras, con semillas que se repiten."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from tarea4 import models, training
+from tarea4.training import Run, train, train_seeds
+
+SIZES = (12, 8)
+
+
+def fit(model, data, seed, epochs):
+    """El mismo entrenamiento con `fit`: la referencia."""
+    keras.utils.set_random_seed(seed)
+    copy = keras.models.clone_model(model)
+    copy.compile(optimizer="adam", loss=model.loss, metrics=["accuracy"])
+    labels = {split: keras.utils.to_categorical(getattr(data, f"y_{split}"), 10) for split in ("train", "val")}
+    return copy.fit(
+        data.x_train, labels["train"], validation_data=(data.x_val, labels["val"]),
+        batch_size=128, epochs=epochs, verbose=0,
+    ).history  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "model", [models.plain(SIZES), models.regularised(SIZES, dropout=0.2, alpha_l1=1e-3, alpha_l2=1e-3)]
+)
+def test_same_results_as_keras_fit(small, model):
+    """Las pérdidas medias de cinco semillas no se distinguen de las de `fit`: la diferencia cabe en su ruido."""
+    ours = train_seeds(model, small, range(5), epochs=5)
+    theirs = [fit(model, small, seed, epochs=5) for seed in range(5, 10)]
+    for metric in ("loss", "accuracy", "val_accuracy"):
+        a, b = (np.array([h[metric][-1] for h in histories]) for histories in ([r.history for r in ours], theirs))
+        # Cuatro errores estándar de la diferencia de medias: lo supera una de cada mil veces si no hay diferencia.
+        assert abs(a.mean() - b.mean()) < 4 * np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 5)
+
+
+def test_one_step_is_that_of_keras(small):
+    """Con un solo lote y sin azar, el paso compilado deja los mismos pesos que `train_on_batch`."""
+    data = dataclasses.replace(small, x_train=small.x_train[:100], y_train=small.y_train[:100])
+    model = models.regularised(SIZES, dropout=0.0, alpha_l1=0.1, alpha_l2=0.2)
+    run = train(model, data, seed=3, epochs=1, batch_size=100)
+    keras.utils.set_random_seed(3)
+    reference = models.regularised(SIZES, dropout=0.0, alpha_l1=0.1, alpha_l2=0.2)
+    loss, _ = reference.train_on_batch(data.x_train, keras.utils.to_categorical(data.y_train, 10))
+    # El orden de las sumas cambia con el de las imágenes: redondeo de float32, que Adam amplifica donde el gradiente
+    # es casi nulo.
+    assert run.history["loss"][0] == pytest.approx(float(loss), rel=1e-5)
+    for ours, theirs in zip(run.model.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_same_seed_same_result(small):
+    """La misma semilla da los mismos pesos, sola o acompañada; otra semilla, otros."""
+    model = models.regularised(SIZES)
+    alone = train(model, small, seed=1, epochs=2)
+    together = train_seeds(model, small, [0, 1, 2], epochs=2)
+    for a, b in zip(alone.model.get_weights(), together[1].model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(together[0].model.get_weights()[0], together[1].model.get_weights()[0])
+    assert [run.seed for run in together] == [0, 1, 2]
+
+
+def test_model_given_is_only_a_mould(small):
+    """El modelo que se pasa conserva sus pesos."""
+    model = models.plain(SIZES)
+    before = [w.copy() for w in model.get_weights()]
+    train(model, small, epochs=1)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_compiled_function_is_shared(small):
+    """Redes que solo difieren en tasas y alfas comparten la función compilada, y aun así las obedecen."""
+    gentle, harsh = (models.regularised(SIZES, dropout=d, alpha_l1=a) for d, a in ((0.0, 0.0), (0.9, 10.0)))
+    assert training._structure(gentle) == training._structure(harsh)
+    assert training._structure(gentle) != training._structure(models.regularised((12, 9)))
+    runs = [train(model, small, epochs=3) for model in (gentle, harsh)]
+    assert runs[0].history["l1"][-1] == 0
+    assert runs[1].history["l1"][-1] > 0
+    assert runs[0].history["train_loss"][-1] < runs[1].history["train_loss"][-1]
+
+
+def test_history_is_that_of_the_returned_model(small):
+    """La red devuelta es la de la mejor época, y su historia dice lo que Keras mide en ella."""
+    model = models.regularised(SIZES, dropout=0.1, alpha_l1=0.5, alpha_l2=0.25)
+    run = train(model, small, epochs=4)
+    assert all(len(values) == 4 for values in run.history.values())
+    assert run.best("val_loss") == min(run.history["val_loss"])
+    for split in ("train", "val"):
+        labels = keras.utils.to_categorical(getattr(small, f"y_{split}"), 10)
+        outputs = run.model.predict(getattr(small, f"x_{split}"), verbose=0)
+        loss = keras.losses.CategoricalCrossentropy()(labels, outputs)
+        assert run.best(f"{split}_loss") == pytest.approx(float(loss), rel=1e-4)  # orden de las sumas en float32
+        assert run.best(f"{split}_accuracy") == pytest.approx((outputs.argmax(1) == labels.argmax(1)).mean(), abs=1e-6)
+    hidden = keras.Model(run.model.inputs, run.model.get_layer("dense_1").output).predict(small.x_train, verbose=0)
+    assert run.best("l1") == pytest.approx(0.5 * np.abs(hidden).sum(axis=1).mean(), rel=1e-4)
+    assert run.best("l2") == pytest.approx(0.25 * np.square(hidden).sum(axis=1).mean(), rel=1e-4)
+
+
+def test_patience_stops_early(small):
+    """Con paciencia 1 y un aprendizaje desbocado se detiene antes de la última época."""
+    model = models.plain(SIZES)
+    model.optimizer.learning_rate = 0.5
+    run = train(model, small, epochs=30, patience=1)
+    assert len(run.history["val_loss"]) == run.best_epoch + 1 < 30
+
+
+@pytest.mark.parametrize(("epochs", "batch_size", "name"), [(0, 128, "epochs"), (1, 0, "batch_size")])
+def test_invalid_arguments_are_named(small, epochs, batch_size, name):
+    """Cero épocas o cero imágenes por lote se rechazan antes de entrenar."""
+    with pytest.raises(ValueError, match=name):
+        train(models.plain(SIZES), small, epochs=epochs, batch_size=batch_size)
+
+
+def test_divergence_is_said(small):
+    """Una pérdida que deja de ser finita detiene el entrenamiento con la época y la causa probable."""
+    poisoned = dataclasses.replace(small, x_train=np.full_like(small.x_train, np.nan))
+    with pytest.raises(FloatingPointError, match=r"semilla 7 .* época 1"):
+        train(models.plain(SIZES), poisoned, seed=7, epochs=2)
+
+
+def test_epoch_reaching_needs_both_thresholds():
+    """El umbral se alcanza en la primera época que cumple pérdida y exactitud a la vez."""
+    history = {"val_loss": [0.5, 0.07, 0.08, 0.01], "val_accuracy": [0.99, 0.97, 0.98, 0.99]}
+    run = Run(model=None, seed=0, history=history, seconds=1.0)
+    assert run.epoch_reaching(0.08, 0.98, "val_") == 3
+    assert run.epoch_reaching(0.001, 0.98, "val_") is None
+    assert run.best_epoch == 4
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_progress_only_when_watched(small, capsys, verbose):
+    """La barra de progreso aparece solo si se pide."""
+    train(models.plain(SIZES), small, epochs=1, seed=5, verbose=verbose)
+    captured = capsys.readouterr()
+    assert ("semilla 5" in captured.err) is verbose
+    assert captured.out == ""
