@@ -15,7 +15,10 @@ def _import_tensorflow_quietly() -> None:
     with open(os.devnull, "w") as silence:
         os.dup2(silence.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            import tensorflow as tf
+
+            # Avisa de que cada red compila su propia función, que es lo que se pretende.
+            tf.get_logger().setLevel("ERROR")
         finally:
             os.dup2(saved, 2)
             os.close(saved)

@@ -17,7 +17,7 @@ def _read(value):
     # papermill deja como texto las listas de `-p` y los números como 1e-5 de `-y`
     if isinstance(value, str):
         with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            value = ast.literal_eval(value.strip())
+            value = ast.literal_eval(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)  # 3.0 vale por 3; donde se pide un float, vuelve a serlo
     return tuple(value) if isinstance(value, list) else value

@@ -2,19 +2,22 @@
 
 import base64
 import html
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import keras
 import numpy as np
 import pandas as pd
-from IPython.display import HTML, Markdown
-from matplotlib.figure import Figure
+from IPython.display import HTML
 
 from tarea4.evaluation import Comparison, Interval
+from tarea4.plots import ReportFigure
+from tarea4.training import Run
 
 Outcome = Literal["mejor", "peor", "sin diferencia"]
+# Los sentidos de una pérdida, por el prefijo que llevan en `Run.history` y en las tablas de resultados.
+SENSES = {"": "entrenamiento, corriente", "train_": "entrenamiento, evaluada", "val_": "validación"}
+RESULTS = SENSES | {"test_": "prueba"}
 
 
 def number(value: float, decimals: int = 4) -> str:
@@ -82,30 +85,28 @@ def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparis
     where : str
         Sobre qué imágenes: «en validación».
     """
-    if metric == "loss":
-        amount, bounds = number(abs(comparison.mean_difference)), interval(comparison)
-        forms = {"mejor": "pierde menos", "peor": "pierde más"}
-    else:
-        amount = f"{number(100 * abs(comparison.mean_difference), 2)} puntos"
-        bounds, forms = interval(comparison, 2, 100), {"mejor": "acierta más", "peor": "acierta menos"}
-    seeds = plural(comparison.n, "semilla")
     if comparison.n < 2:
         return f"Con una sola semilla no hay intervalo, y nada prueba que {name} y {other} difieran {where}."
-    support = f"intervalo del {number(100 * comparison.confidence, 0)} % {bounds}, {seeds}"
-    result = outcome(comparison, lower_is_better=metric == "loss")
-    if result == "sin diferencia":
-        return f"Estas {seeds} no distinguen {name} de {other} {where}: la diferencia media es {amount} ({support})."
-    return f"{name[0].upper()}{name[1:]} {forms[result]} que {other} {where}: {amount} de diferencia ({support})."
+    scale, unit, decimals = (1, "", 4) if metric == "loss" else (100, " puntos", 2)
+    difference = f"diferencia de {number(scale * comparison.mean_difference, decimals)}{unit}"
+    level = percent(comparison.confidence, 0)
+    seeds = plural(comparison.n, "semilla")
+    support = f"{difference}, intervalo del {level} {interval(comparison, decimals, scale)}, {seeds}"
+    what, better, worse = ("pérdida", "menor", "mayor") if metric == "loss" else ("exactitud", "mayor", "menor")
+    size = {"mejor": better, "peor": worse}.get(outcome(comparison, lower_is_better=metric == "loss"))
+    if not size:
+        return f"Estas semillas no distinguen la {what} {where} de {name} y {other} ({support})."
+    return f"{name[0].upper()}{name[1:]} tiene {size} {what} {where} que {other} ({support})."
 
 
 def epochs_reaching(epochs: Sequence[int | None]) -> str:
-    """En qué épocas se alcanzó un umbral: «en 3 de 5 semillas, entre las épocas 12 y 15»."""
+    """En qué épocas se alcanzó un umbral: «llega en 3 de 5 semillas, entre las épocas 12 y 15»."""
     reached = [epoch for epoch in epochs if epoch is not None]
     if not reached:
-        return f"en ninguna de {plural(len(epochs), 'semilla')}"
+        return f"no llega con ninguna de {plural(len(epochs), 'semilla')}"
     first, last = min(reached), max(reached)
     when = f"en la época {first}" if first == last else f"entre las épocas {first} y {last}"
-    return f"en {len(reached)} de {plural(len(epochs), 'semilla')}, {when}"
+    return f"llega con {len(reached)} de {plural(len(epochs), 'semilla')}, {when}"
 
 
 def table(frame: pd.DataFrame, caption: str, *, index: bool = False) -> HTML:
@@ -115,12 +116,12 @@ def table(frame: pd.DataFrame, caption: str, *, index: bool = False) -> HTML:
     return HTML(f'<div class="tabla">{body}</div>')
 
 
-def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = None) -> HTML:
+def figure(fig: ReportFigure, caption: str, alt: str, numbers: pd.DataFrame | None = None) -> HTML:
     """Figura en SVG con pie, texto alternativo y, plegados, los números que dibuja.
 
     Parameters
     ----------
-    fig : Figure
+    fig : ReportFigure
         Como la devuelve `tarea4.plots`.
     caption : str
         Qué mirar en ella.
@@ -129,9 +130,7 @@ def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = N
     numbers : DataFrame, optional
         Lo dibujado, como tabla.
     """
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-    source = f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    source = f"data:image/svg+xml;base64,{base64.b64encode(fig._repr_svg_().encode()).decode()}"
     data = "" if numbers is None else (
         f"<details><summary>Los números de la figura</summary>{table(numbers, caption).data}</details>"
     )  # fmt: skip
@@ -156,7 +155,36 @@ def summary(model: keras.Model) -> HTML:
     )
 
 
-def bullets(sentences: Mapping[str, str] | Sequence[str]) -> Markdown:
-    """Lista de Markdown; con un diccionario, cada clave en negrita delante de su frase."""
-    lines = [f"**{k}:** {v}" for k, v in sentences.items()] if isinstance(sentences, Mapping) else sentences
-    return Markdown("\n".join(f"- {line}" for line in lines))
+def claims_table(claims: Sequence[tuple[str, str, str]]) -> HTML:
+    """Lo que se afirmó en 2020, lo medido para comprobarlo y el desenlace."""
+    return table(pd.DataFrame(claims, columns=["En 2020", "Hoy", "Desenlace"]), "Lo que se afirmó en 2020, comprobado")
+
+
+def results_table(measured: pd.DataFrame, caption: str) -> HTML:
+    """Media y desviación típica, por modelo, de una tabla como la de `tarea4.evaluation.results`."""
+    rows = []
+    for name, group in measured.groupby("model", sort=False):
+        row = {"Modelo": name, "Parámetros": number(group["parameters"].iloc[0], 0), "Semillas": len(group)}
+        for prefix, label in RESULTS.items():
+            row[f"Pérdida, {label}"] = mean_and_spread(group[f"{prefix}loss"])
+            row[f"Exactitud (%), {label}"] = mean_and_spread(group[f"{prefix}accuracy"], 2, 100)
+        rows.append(row | {"Mejor época": mean_and_spread(group["best_epoch"], 1)})
+    return table(pd.DataFrame(rows).set_index("Modelo").T.rename_axis(None, axis=1), caption, index=True)
+
+
+def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:
+    """Media de las semillas, época a época, de una métrica de la historia en sus tres sentidos."""
+    columns = {
+        f"{name}, {label}": pd.DataFrame([run.history[prefix + metric] for run in runs]).mean().map(number)
+        for name, runs in runs_by_name.items()
+        for prefix, label in SENSES.items()
+    }
+    frame = pd.DataFrame(columns)
+    return frame.assign(Época=frame.index + 1).set_index("Época").reset_index()
+
+
+def in_test(measured: pd.DataFrame, name: str) -> str:
+    """Pérdida y exactitud de un modelo en prueba, en una frase corta."""
+    group = measured[measured["model"] == name]
+    loss, accuracy = mean_and_spread(group["test_loss"]), mean_and_spread(group["test_accuracy"], 2, 100)
+    return f"pérdida {loss} y exactitud {accuracy} % en prueba ({plural(len(group), 'semilla')})"

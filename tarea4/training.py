@@ -6,6 +6,7 @@ import os
 import queue
 import sys
 import time
+import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.keras import TqdmCallback
+from tqdm import TqdmWarning
 
 from tarea4.data import Dataset
 from tarea4.models import ActivityPenalty, Dropout
+
+with warnings.catch_warnings():  # en un cuaderno pide ipywidgets, que no hace falta
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.keras import TqdmCallback
 
 
 @dataclass(frozen=True)

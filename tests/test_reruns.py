@@ -1,4 +1,4 @@
-"""Los cuadernos, repetidos con papermill como lo haría un lector: otros parámetros, otros datos y desde otra carpeta."""
+"""Los cuadernos, repetidos con papermill como haría un lector: con otros parámetros y datos y desde otra carpeta."""
 
 import subprocess
 import sys
@@ -69,7 +69,7 @@ def test_rerun(name, data, tmp_path, other_data):
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_wrong_parameters_stop_every_notebook(name, tmp_path):
-    """Un nombre desconocido y un valor imposible detienen el cuaderno en la comprobación, con una frase para cada uno."""
+    """Un nombre desconocido y un valor imposible detienen el cuaderno antes de entrenar, con una frase cada uno."""
     process, notebook = rerun(name, tmp_path, {"epoch": 3, "batch_size": 0})
     assert process.returncode != 0
     assert "parámetro desconocido 'epoch': ¿quisiste decir 'epochs'?" in process.stderr

@@ -1,0 +1,44 @@
+# libro (por omisión): entorno, Q1-Q5 sobre los datos completos y libro.  `make ayuda` lista los demás.
+PYTHON ?= python3
+BIN := .venv/bin
+CUADERNOS := $(sort $(wildcard book/q*.ipynb))
+INDICE := book/_build/html/index.html
+
+.PHONY: libro entorno cuadernos html test bench constraints limpiar ayuda
+.NOTPARALLEL:
+
+libro: cuadernos html ## entorno, cuadernos y libro
+
+entorno: .venv/.instalado ## .venv con todo lo que pide requirements.txt
+.venv/.instalado: requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hace falta Python 3.11 o posterior: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	touch $@
+
+cuadernos: entorno ## ejecuta los cinco cuadernos, en su sitio
+	$(BIN)/python herramientas/correr.py $(CUADERNOS)
+
+html: entorno ## construye el libro con los resultados ya guardados
+	$(BIN)/jupyter-book build --all book/
+	@echo "El libro está en $(CURDIR)/$(INDICE)"
+
+test: entorno ## estilo, pruebas, nbval, construcción estricta y repeticiones con otros parámetros
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest --nbval --nbval-current-env --durations=10 tests $(CUADERNOS)
+
+bench: entorno ## compara la velocidad de entrenamiento
+	$(BIN)/python benchmarks/velocidad.py
+
+constraints: entorno ## vuelve a resolver constraints.txt a partir de requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv==0.13.9
+	sed -n '/^[a-z]/p' requirements.txt | $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
+		--no-annotate --custom-compile-command "make constraints" --quiet -o constraints.txt -
+
+limpiar: ## borra lo que se puede volver a construir, salvo .venv
+	rm -rf book/_build build *.egg-info .pytest_cache .ruff_cache .coverage
+	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -print | xargs rm -rf
+
+ayuda: ## esta lista
+	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile

@@ -1,0 +1,288 @@
+"""Figuras del informe, con un solo estilo y un color por red. Cada función devuelve la figura sin mostrarla."""
+
+import functools
+import io
+import itertools
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from types import MappingProxyType
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from tarea4.evaluation import Calibration, mean_interval
+from tarea4.training import Run
+
+# Los distingue quien no distingue rojo y verde: M. Okabe y K. Ito, "Color universal design", 2008.
+COLOURS = {"sin regularizar": "#0072B2", "regularizado": "#D55E00"}
+OTHER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = "osD^vPX"  # siete con cinco colores: 35 redes antes de repetir
+WIDTH = 5.2  # pulgadas: en un teléfono de 360 px la letra queda cerca de 10 px
+STYLE = {
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "figure.facecolor": "white",  # también en una página oscura: el texto de la figura es oscuro
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
+    "svg.hashsalt": "tarea4",  # los mismos datos dan el mismo archivo
+}
+CURVES = [("", ":x", "entrenamiento, según Keras"), ("train_", "--o", "entrenamiento, evaluado")] + [
+    ("val_", "-s", "validación")
+]
+SPLITS = {"": "", "train": " de entrenamiento", "val": " de validación", "test": " de prueba"}
+QUANTITIES = {"seconds": "tiempo (s)", "parameters": "parámetros", "best_epoch": "época elegida", "epochs": "épocas"}
+
+
+class ReportFigure(Figure):
+    """Figura que un cuaderno muestra como SVG, sin pyplot ni su estado."""
+
+    def _repr_svg_(self) -> str:
+        file = io.StringIO()
+        with matplotlib.rc_context(STYLE):
+            self.savefig(file, format="svg", dpi=200, metadata={"Date": None})
+        return file.getvalue()
+
+
+def _styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
+    @functools.wraps(plot)
+    def styled(*args, **options):
+        with matplotlib.rc_context(STYLE):
+            figure = plot(*args, **options)
+            figure.draw_without_rendering()  # crea los números de los ejes mientras rige el estilo
+        return figure
+
+    return styled
+
+
+@_styled
+def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshold: float | None = None) -> Figure:
+    """Pérdida ("loss", en escala logarítmica) o exactitud ("accuracy"), en entrenamiento y en validación, por época.
+
+    Cada línea es la media de las semillas y su franja va de la menor a la mayor; si unas se detuvieron antes, siguen
+    las demás. Un rombo por semilla marca su época elegida. `threshold` va en las unidades de `Run.history`.
+    """
+    if metric not in ("loss", "accuracy"):
+        raise ValueError(f"metric: se recibió {metric!r} y se admite 'loss' o 'accuracy'.")
+    figure, axis, scale = _metric_figure(4.4, metric, "época")
+    n_epochs = max(len(run.history[metric]) for runs in runs_by_name.values() for run in runs)
+    # Una curva de una época no se ve sin marcas; muchas marcas estorban.
+    lines = {prefix: style if n_epochs <= 15 else style[:-1] for prefix, style, _ in CURVES}
+    handles = [axis.plot([], [], lines[prefix], color="black", label=label)[0] for prefix, _, label in CURVES]
+    handles += axis.plot([], [], "D", color="white", markeredgecolor="black", label="época elegida")
+    for name, runs, colour, _ in _with_colours(runs_by_name):
+        handles += axis.plot([], [], color=colour, lw=8, label=name)
+        for prefix, line in lines.items():
+            by_epoch = scale * pd.DataFrame([run.history[prefix + metric] for run in runs]).T
+            _band(axis, by_epoch.set_axis(by_epoch.index + 1), line, colour)
+        chosen = [(run.best_epoch, scale * run.best(f"val_{metric}")) for run in runs]
+        axis.plot(*zip(*chosen, strict=True), "D", color=colour, markeredgecolor="black", zorder=3)
+    if threshold is not None:
+        handles += [axis.axhline(scale * threshold, color="black", lw=1, label=f"umbral: {_comma(scale * threshold)}")]
+    axis.set_xlim(0.5, n_epochs + 0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+@_styled
+def confusion_matrices(
+    matrices: dict[str, np.ndarray], *, class_names: Sequence[str] | None = None, columns: int = 2
+) -> Figure:
+    """Matrices de confusión (k, k) con el número de imágenes en cada celda, vacía si es 0.
+
+    El color es el porcentaje de la clase verdadera, en una escala que deja ver las confusiones raras. Con tantas
+    clases que los números no se leerían, queda solo el color.
+    """
+    k = len(next(iter(matrices.values())))
+    names = class_names or [str(i) for i in range(k)]
+    side = float(np.clip(0.36 * k, 3, 6))
+    figure, axes = _grid(len(matrices), columns, side + 0.8, side + 1.5)
+    for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):
+        share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        texts = np.where(matrix > 0, matrix.astype(str), "")
+        mesh = _cells(axis, share, texts, names, names, PowerNorm(0.4, 0, 100), "Blues", side / k)
+        axis.set(title=name, xlabel="clase predicha", ylabel="clase verdadera", aspect="equal")
+    bar = figure.colorbar(mesh, ax=axes, location="bottom", aspect=40, label="porcentaje de la clase verdadera")
+    bar.set_ticks([0, 1, 10, 50, 100])
+    return figure
+
+
+@_styled
+def heatmap(table: pd.DataFrame, *, title: str, best: str = "min", spec: str = ".4f") -> Figure:
+    """Tabla de valores como colores y números, con el mejor ("min" o "max") recuadrado y los NaN en blanco.
+
+    Los ejes llevan los nombres del índice y de las columnas; `spec` da formato a los números.
+    """
+    values = table.to_numpy(dtype=float)
+    texts = np.array([["" if np.isnan(value) else _comma(value, spec) for value in row] for row in values])
+    figure, axis = _figure(1.2 + 0.45 * len(table), xlabel=table.columns.name, ylabel=table.index.name, title=title)
+    norm = Normalize(np.nanmin(values), np.nanmax(values))
+    names = [[_comma(value) for value in labels] for labels in (table.index, table.columns)]
+    _cells(axis, values, texts, *names, norm, "cividis", 0.85 * WIDTH / values.shape[1])
+    row, column = np.argwhere(values == (norm.vmin if best == "min" else norm.vmax))[0]
+    axis.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="#D55E00", lw=3, clip_on=False))
+    return figure
+
+
+@_styled
+def digits(images: np.ndarray, y: np.ndarray, probabilities: np.ndarray, *, columns: int = 4) -> Figure:
+    """Imágenes (m, alto, ancho), entre 0 y 1, con su clase `y` y la que la red lee, con su probabilidad.
+
+    `y` es (m,) y `probabilities`, (m, k). Si m es 0, la figura lo dice.
+    """
+    if not len(images):
+        figure = ReportFigure(figsize=(WIDTH, 0.6))
+        figure.text(0.5, 0.5, "Ninguna imagen que mostrar", ha="center", va="center")
+        return figure
+    side = WIDTH / columns
+    figure, axes = _grid(len(images), columns, side, side * images.shape[1] / images.shape[2] + 0.4)
+    for axis, image, label, row in zip(axes, images, y, probabilities, strict=True):
+        axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+        axis.set(xticks=[], yticks=[], title=f"es {label}, lee {row.argmax()}\n{_comma(100 * row.max(), '.1f')} %")
+    return figure
+
+
+@_styled
+def reliability(calibrations: dict[str, Calibration]) -> Figure:
+    """Diagrama de fiabilidad: exactitud frente a confianza por tramos; el área del punto crece con sus imágenes."""
+    figure, axis = _figure(4.6, xlabel="confianza (%)", ylabel="exactitud (%)")
+    axis.plot([0, 100], [0, 100], color="black", lw=1, label="calibración perfecta")
+    for name, (bins, ece), colour, marker in _with_colours(calibrations):
+        filled = bins.dropna()
+        points = 100 * filled["confidence"], 100 * filled["accuracy"]
+        axis.plot(*points, color=colour, marker=marker, markersize=4, label=f"{name} (ECE {_comma(ece, '.4f')})")
+        axis.scatter(*points, 200 * filled["count"] / filled["count"].sum(), color=colour, marker=marker, alpha=0.4)
+    figure.legend(loc="outside lower center")
+    return figure
+
+
+@_styled
+def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] = MappingProxyType({})) -> Figure:
+    """Una columna de `results` por red: las semillas (puntos claros), su media y el intervalo t del 95 %, si lo hay.
+
+    `references` marca valores con su nombre, como los de 2020, en las unidades de la tabla.
+    """
+    label, scale = _quantity(metric)
+    by_model = {name: scale * rows[metric] for name, rows in table.groupby("model", sort=False)}
+    figure, axis = _figure(1.4 + 0.5 * len(by_model), xlabel=label)
+    for row, (_, values, colour, marker) in enumerate(_with_colours(by_model)):
+        mean, low, high = mean_interval(values)
+        axis.plot(values, np.full(len(values), row + 0.25), "o", color=colour, alpha=0.5, markersize=4)
+        axis.plot(mean, row, marker, color=colour, markersize=8)
+        if np.isfinite([low, high]).all():
+            axis.plot([low, high], [row, row], color=colour, lw=2.5)
+    for (name, value), line in zip(references.items(), itertools.cycle(("--", ":", "-."))):
+        axis.axvline(scale * value, color="black", linestyle=line, label=f"{name}: {_comma(scale * value)}")
+    axis.set_yticks(range(len(by_model)), [textwrap.fill(name, 18) for name in by_model])
+    axis.set_ylim(len(by_model) - 0.5, -0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
+    if references:
+        figure.legend(loc="outside lower center")
+    return figure
+
+
+@_styled
+def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Figure:
+    """Métrica frente a alfa, 0 incluido: media de las semillas y franja de la menor a la mayor.
+
+    Cada tabla tiene un alfa por fila (el índice) y una semilla por columna, en las unidades de `Run.history`.
+    """
+    figure, axis, scale = _metric_figure(3.8, metric, "alfa (escala logarítmica, con el 0 aparte)")
+    for name, table, colour, marker in _with_colours(tables):
+        _band(axis, scale * table.sort_index(), f"-{marker}", colour, name)
+    alphas = np.unique(np.concatenate([table.index for table in tables.values()]))
+    decades = np.log10(alphas[alphas > 0])
+    if len(decades):
+        first, last = int(np.floor(decades[0])), int(np.ceil(decades[-1]))
+        axis.set_xscale("symlog", linthresh=10.0**first, linscale=(last - first + 1) / 12)
+        exponents = range(first, last + 1, max(1, (last - first) // 6))
+        axis.set_xticks([0, *(10.0**e for e in exponents)], ["0", *(f"$10^{{{e}}}$" for e in exponents)])
+        axis.xaxis.set_minor_locator(NullLocator())
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def _figure(height: float, **labels: str) -> tuple[Figure, Axes]:
+    figure = ReportFigure(figsize=(WIDTH, height), layout="constrained")
+    axis = figure.subplots()
+    axis.set(**labels)
+    for numbers in (axis.xaxis, axis.yaxis):
+        numbers.set_major_formatter(FuncFormatter(lambda value, _: _comma(value)))
+    return figure, axis
+
+
+def _metric_figure(height: float, metric: str, xlabel: str) -> tuple[Figure, Axes, float]:
+    label, scale = _quantity(metric)
+    figure, axis = _figure(height, xlabel=xlabel, ylabel=label.replace(" (", "\n("))
+    if metric.endswith("loss"):
+        formatter = axis.yaxis.get_major_formatter()
+        axis.set_yscale("log")
+        axis.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), minor_locator=NullLocator(), major_formatter=formatter)
+    return figure, axis, scale
+
+
+def _grid(n: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    figure = ReportFigure(figsize=(columns * width, rows * height), layout="constrained")
+    return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(n)]
+
+
+def _band(axis: Axes, table: pd.DataFrame, line: str, colour: str, label: str | None = None) -> None:
+    axis.plot(table.index, table.mean(axis=1), line, color=colour, label=label)
+    axis.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.15, lw=0)
+
+
+def _cells(axis, values, texts, rows, columns, norm: Normalize, cmap: str, width: float):
+    """Celdas de color con su texto, blanco o negro según el fondo; `width` es el ancho de una, en pulgadas."""
+    mesh = axis.pcolormesh(values, norm=norm, cmap=cmap, edgecolors="white", lw=0.5, rasterized=values.size > 900)
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    axis.invert_yaxis()
+    step = -(-len(columns) // 25)
+    crowded = _text_width(columns, 11) > width * step
+    axis.set_xticks(np.arange(len(columns))[::step] + 0.5, columns[::step], rotation=90 if crowded else 0)
+    axis.set_yticks(np.arange(len(rows))[::step] + 0.5, rows[::step])
+    font_size = min(10, 10 * 0.9 * width / _text_width(texts.flat, 10))
+    luminance = mesh.cmap(norm(values))[..., :3] ** 2.2 @ [0.2126, 0.7152, 0.0722]
+    for (row, column), text in np.ndenumerate(texts):
+        if text and font_size >= 5:
+            colour = "white" if luminance[row, column] < 0.18 else "black"
+            axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=font_size, color=colour)
+    return mesh
+
+
+def _text_width(texts: Iterable[str], font_size: float) -> float:
+    """Ancho aproximado del texto más largo, en pulgadas: una cifra mide unos 0,65 de su altura."""
+    return max(1, *map(len, texts)) * 0.65 * font_size / 72
+
+
+def _with_colours(items: dict):
+    """Nombre, valor, color y marca de cada red: las de 2020 tienen color propio; las demás, por orden."""
+    others = itertools.cycle(OTHER_COLOURS)
+    for (name, value), marker in zip(items.items(), itertools.cycle(MARKERS)):
+        yield name, value, COLOURS.get(name) or next(others), marker
+
+
+def _quantity(metric: str) -> tuple[str, float]:
+    """Rótulo de una columna, con su unidad, y factor por el que se dibuja; una desconocida se rotula sola."""
+    split, _, quantity = metric.rpartition("_")
+    if quantity == "accuracy":
+        return f"exactitud{SPLITS[split]} (%)", 100
+    if quantity == "loss":
+        return f"pérdida{SPLITS[split]} (entropía cruzada, nats)", 1
+    return QUANTITIES.get(metric, metric), 1
+
+
+def _comma(value: float | str, spec: str = "g") -> str:
+    return value if isinstance(value, str) else format(value, spec).replace(".", ",")
