@@ -11,7 +11,8 @@ libro: cuadernos html ## entorno, cuadernos y libro
 
 entorno: .venv/.instalado ## .venv con todo lo que pide requirements.txt
 .venv/.instalado: requirements.txt constraints.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hace falta Python 3.11 o posterior: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo >&2 \
+		"Hace falta Python 3.11, 3.12 o 3.13, los que admite TensorFlow 2.21: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	touch $@

@@ -13,7 +13,8 @@ from tarea4.data import Dataset
 from tarea4.training import Run
 
 BATCH_SIZE = 4096  # imágenes por llamada: acota la memoria, no cambia el resultado
-METRICS = [prefix + metric for prefix in ("", "train_", "val_") for metric in ("loss", "accuracy")]
+# Los sentidos de una métrica, por el prefijo que llevan en `Run.history` y en `results`.
+SENSES = {"": "entrenamiento, corriente", "train_": "entrenamiento, evaluada", "val_": "validación"}
 
 
 class Interval(NamedTuple):
@@ -77,20 +78,26 @@ def evaluate(model: keras.Model, x: np.ndarray, y: np.ndarray) -> dict[str, floa
     return {"loss": loss / len(x), "accuracy": hits / len(x)}
 
 
-def results(runs_by_name: dict[str, list[Run]], data: Dataset) -> pd.DataFrame:
-    """Tabla con una fila por entrenamiento: lo medido en su mejor época de validación y, una sola vez, en prueba.
+def validation_results(runs_by_name: dict[str, list[Run]]) -> pd.DataFrame:
+    """Tabla con una fila por entrenamiento y lo medido en su mejor época de validación, sin tocar la prueba.
 
     Columnas: `model`, `seed`, `parameters`, `epochs`, `best_epoch`, `seconds`; `loss` y `accuracy` (como las imprime
-    Keras) y, evaluadas, `train_`, `val_` y `test_` `loss` y `accuracy`. Pérdidas en nats, exactitudes entre 0 y 1.
+    Keras) y, evaluadas, `train_` y `val_` `loss` y `accuracy`. Pérdidas en nats, exactitudes entre 0 y 1.
     """
     return pd.DataFrame(
         {"model": name, "seed": run.seed, "parameters": run.model.count_params(), "epochs": len(run.history["loss"])}
         | {"best_epoch": run.best_epoch, "seconds": run.seconds}
-        | {metric: run.best(metric) for metric in METRICS}
-        | {f"test_{metric}": value for metric, value in evaluate(run.model, data.x_test, data.y_test).items()}
+        | {prefix + metric: run.best(prefix + metric) for prefix in SENSES for metric in ("loss", "accuracy")}
         for name, runs in runs_by_name.items()
         for run in runs
     )
+
+
+def results(runs_by_name: dict[str, list[Run]], data: Dataset) -> pd.DataFrame:
+    """La tabla de `validation_results` con `test_loss` y `test_accuracy`: la única medida que mira la prueba."""
+    runs = [run for group in runs_by_name.values() for run in group]
+    tested = pd.DataFrame([evaluate(run.model, data.x_test, data.y_test) for run in runs])
+    return validation_results(runs_by_name).join(tested.add_prefix("test_"))
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -116,11 +123,10 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
         raise ValueError(f"values: se recibió un arreglo de forma {values.shape} y se admite (n,) con n mayor que 0.")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence: se recibió {confidence!r} y se admite un número entre 0 y 1, sin ellos.")
-    n = len(values)
     if not np.isfinite(values).all():
         return Interval(np.nan, np.nan, np.nan)
     mean = float(values.mean())
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * stats.sem(values)) if n > 1 else np.inf
+    half = float(stats.t.ppf((1 + confidence) / 2, values.size - 1) * stats.sem(values)) if values.size > 1 else np.inf
     return Interval(mean, mean - half, mean + half)
 
 

@@ -1,109 +1,88 @@
 """Figuras del informe, con un solo estilo y un color por red. Cada función devuelve la figura sin mostrarla."""
 
-import functools
 import io
 import itertools
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from types import MappingProxyType
 
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from tarea4.evaluation import Calibration, mean_interval
+from tarea4.evaluation import SENSES, Calibration, mean_interval
 from tarea4.training import Run
 
 # Los distingue quien no distingue rojo y verde: M. Okabe y K. Ito, "Color universal design", 2008.
-COLOURS = {"sin regularizar": "#0072B2", "regularizado": "#D55E00"}
+COLOURS = {"simple": "#0072B2", "regularizado": "#D55E00"}
 OTHER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vPX"  # siete con cinco colores: 35 redes antes de repetir
 WIDTH = 5.2  # pulgadas: en un teléfono de 360 px la letra queda cerca de 10 px
-STYLE = {
-    "font.size": 11,
-    "axes.titlesize": 11,
-    "figure.facecolor": "white",  # también en una página oscura: el texto de la figura es oscuro
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#dddddd",
-    "legend.frameon": False,
-    "svg.hashsalt": "tarea4",  # los mismos datos dan el mismo archivo
-}
-CURVES = [("", ":x", "entrenamiento, según Keras"), ("train_", "--o", "entrenamiento, evaluado")] + [
-    ("val_", "-s", "validación")
-]
+LINES = {"": ":x", "train_": "--o", "val_": "-s"}
+LEGEND = {"loc": "outside lower center", "frameon": False}
 SPLITS = {"": "", "train": " de entrenamiento", "val": " de validación", "test": " de prueba"}
 QUANTITIES = {"seconds": "tiempo (s)", "parameters": "parámetros", "best_epoch": "época elegida", "epochs": "épocas"}
+# El fondo es blanco también en una página oscura, y con `hashsalt` los mismos datos dan el mismo archivo.
+STYLED = rc_context({"font.size": 11, "axes.titlesize": 11, "figure.facecolor": "white", "svg.hashsalt": "tarea4"})
 
 
 class ReportFigure(Figure):
     """Figura que un cuaderno muestra como SVG, sin pyplot ni su estado."""
 
+    @STYLED  # los números de los ejes nacen al dibujar
+    def savefig(self, *args, **options) -> None:
+        super().savefig(*args, **options)
+
     def _repr_svg_(self) -> str:
         file = io.StringIO()
-        with matplotlib.rc_context(STYLE):
-            self.savefig(file, format="svg", dpi=200, metadata={"Date": None})
+        self.savefig(file, format="svg", dpi=200, metadata={"Date": None})
         return file.getvalue()
 
 
-def _styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
-    @functools.wraps(plot)
-    def styled(*args, **options):
-        with matplotlib.rc_context(STYLE):
-            figure = plot(*args, **options)
-            figure.draw_without_rendering()  # crea los números de los ejes mientras rige el estilo
-        return figure
-
-    return styled
-
-
-@_styled
+@STYLED
 def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshold: float | None = None) -> Figure:
-    """Pérdida ("loss", en escala logarítmica) o exactitud ("accuracy"), en entrenamiento y en validación, por época.
+    """Pérdida ("loss", en escala logarítmica) o exactitud ("accuracy") por época, en los tres `SENSES`.
 
     Cada línea es la media de las semillas y su franja va de la menor a la mayor; si unas se detuvieron antes, siguen
     las demás. Un rombo por semilla marca su época elegida. `threshold` va en las unidades de `Run.history`.
     """
     if metric not in ("loss", "accuracy"):
         raise ValueError(f"metric: se recibió {metric!r} y se admite 'loss' o 'accuracy'.")
-    figure, axis, scale = _metric_figure(4.4, metric, "época")
+    label, scale = _quantity(metric)
+    figure, axis = _figure(4.4, log=metric == "loss", xlabel="época", ylabel=label)
     n_epochs = max(len(run.history[metric]) for runs in runs_by_name.values() for run in runs)
     # Una curva de una época no se ve sin marcas; muchas marcas estorban.
-    lines = {prefix: style if n_epochs <= 15 else style[:-1] for prefix, style, _ in CURVES}
-    handles = [axis.plot([], [], lines[prefix], color="black", label=label)[0] for prefix, _, label in CURVES]
-    handles += axis.plot([], [], "D", color="white", markeredgecolor="black", label="época elegida")
+    lines = {prefix: line if n_epochs <= 15 else line[:-1] for prefix, line in LINES.items()}
+    for prefix, line in lines.items():
+        axis.plot([], [], line, color="black", label=SENSES[prefix])
+    axis.plot([], [], "D", color="white", markeredgecolor="black", label="época elegida")
     for name, runs, colour, _ in _with_colours(runs_by_name):
-        handles += axis.plot([], [], color=colour, lw=8, label=name)
+        axis.plot([], [], color=colour, lw=8, label=name)
         for prefix, line in lines.items():
-            by_epoch = scale * pd.DataFrame([run.history[prefix + metric] for run in runs]).T
+            by_epoch = scale * pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1)
             _band(axis, by_epoch.set_axis(by_epoch.index + 1), line, colour)
         chosen = [(run.best_epoch, scale * run.best(f"val_{metric}")) for run in runs]
         axis.plot(*zip(*chosen, strict=True), "D", color=colour, markeredgecolor="black", zorder=3)
     if threshold is not None:
-        handles += [axis.axhline(scale * threshold, color="black", lw=1, label=f"umbral: {_comma(scale * threshold)}")]
+        axis.axhline(scale * threshold, color="black", lw=1, label=f"umbral: {_comma(scale * threshold)}")
     axis.set_xlim(0.5, n_epochs + 0.5)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    figure.legend(**LEGEND, ncols=2)
     return figure
 
 
-@_styled
-def confusion_matrices(
-    matrices: dict[str, np.ndarray], *, class_names: Sequence[str] | None = None, columns: int = 2
-) -> Figure:
-    """Matrices de confusión (k, k) con el número de imágenes en cada celda, vacía si es 0.
+@STYLED
+def confusion_matrices(matrices: dict[str, np.ndarray], *, names: list[str] | None = None, columns: int = 2) -> Figure:
+    """Matrices de confusión (k, k), hasta `columns` por fila, con las imágenes de cada celda en número (vacía si es 0).
 
     El color es el porcentaje de la clase verdadera, en una escala que deja ver las confusiones raras. Con tantas
     clases que los números no se leerían, queda solo el color.
     """
     k = len(next(iter(matrices.values())))
-    names = class_names or [str(i) for i in range(k)]
+    names = names or [str(i) for i in range(k)]
     side = float(np.clip(0.36 * k, 3, 6))
     figure, axes = _grid(len(matrices), columns, side + 0.8, side + 1.5)
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):
@@ -111,62 +90,59 @@ def confusion_matrices(
         texts = np.where(matrix > 0, matrix.astype(str), "")
         mesh = _cells(axis, share, texts, names, names, PowerNorm(0.4, 0, 100), "Blues", side / k)
         axis.set(title=name, xlabel="clase predicha", ylabel="clase verdadera", aspect="equal")
-    bar = figure.colorbar(mesh, ax=axes, location="bottom", aspect=40, label="porcentaje de la clase verdadera")
-    bar.set_ticks([0, 1, 10, 50, 100])
+    figure.colorbar(mesh, ax=axes, location="bottom", aspect=40, ticks=[0, 1, 10, 50, 100], label="% de la clase")
     return figure
 
 
-@_styled
-def heatmap(table: pd.DataFrame, *, title: str, best: str = "min", spec: str = ".4f") -> Figure:
-    """Tabla de valores como colores y números, con el mejor ("min" o "max") recuadrado y los NaN en blanco.
+def confusion_matrix(matrix: np.ndarray, names: list[str] | None = None) -> Figure:
+    """Una sola matriz de confusión, como las de `confusion_matrices`."""
+    return confusion_matrices({"": matrix}, names=names)
 
-    Los ejes llevan los nombres del índice y de las columnas; `spec` da formato a los números.
-    """
+
+@STYLED
+def heatmap(table: pd.DataFrame, *, title: str, best: str = "min", spec: str = ".4f") -> Figure:
+    """Tabla como colores y números, de formato `spec`, con el mejor ("min" o "max") recuadrado; un NaN, en blanco."""
     values = table.to_numpy(dtype=float)
     texts = np.array([["" if np.isnan(value) else _comma(value, spec) for value in row] for row in values])
-    figure, axis = _figure(1.2 + 0.45 * len(table), xlabel=table.columns.name, ylabel=table.index.name, title=title)
+    cell = max((WIDTH - 0.8) / len(table.columns), 0.08 * max(map(len, texts.flat)))
+    figure, [axis] = _grid(1, 1, cell * len(table.columns) + 0.8, 1.2 + 0.45 * len(table))
     norm = Normalize(np.nanmin(values), np.nanmax(values))
     names = [[_comma(value) for value in labels] for labels in (table.index, table.columns)]
-    _cells(axis, values, texts, *names, norm, "cividis", 0.85 * WIDTH / values.shape[1])
+    _cells(axis, values, texts, *names, norm, "cividis", cell)
+    axis.set(xlabel=table.columns.name, ylabel=table.index.name, title=title)
     row, column = np.argwhere(values == (norm.vmin if best == "min" else norm.vmax))[0]
     axis.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="#D55E00", lw=3, clip_on=False))
     return figure
 
 
-@_styled
+@STYLED
 def digits(images: np.ndarray, y: np.ndarray, probabilities: np.ndarray, *, columns: int = 4) -> Figure:
-    """Imágenes (m, alto, ancho), entre 0 y 1, con su clase `y` y la que la red lee, con su probabilidad.
-
-    `y` es (m,) y `probabilities`, (m, k). Si m es 0, la figura lo dice.
-    """
-    if not len(images):
-        figure = ReportFigure(figsize=(WIDTH, 0.6))
-        figure.text(0.5, 0.5, "Ninguna imagen que mostrar", ha="center", va="center")
-        return figure
+    """Imágenes (m, alto, ancho), su clase `y` (m,) y la que la red lee, según `probabilities` (m, k); m puede ser 0."""
     side = WIDTH / columns
-    figure, axes = _grid(len(images), columns, side, side * images.shape[1] / images.shape[2] + 0.4)
+    figure, axes = _grid(len(images), columns, side, side * images.shape[1] / images.shape[2] + 0.55)
     for axis, image, label, row in zip(axes, images, y, probabilities, strict=True):
         axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
         axis.set(xticks=[], yticks=[], title=f"es {label}, lee {row.argmax()}\n{_comma(100 * row.max(), '.1f')} %")
+    if not axes:
+        figure.text(0.5, 0.5, "ninguna imagen", ha="center")
     return figure
 
 
-@_styled
+@STYLED
 def reliability(calibrations: dict[str, Calibration]) -> Figure:
-    """Diagrama de fiabilidad: exactitud frente a confianza por tramos; el área del punto crece con sus imágenes."""
+    """Diagrama de fiabilidad: exactitud frente a confianza por tramos; la mancha de un punto crece con sus imágenes."""
     figure, axis = _figure(4.6, xlabel="confianza (%)", ylabel="exactitud (%)")
     axis.plot([0, 100], [0, 100], color="black", lw=1, label="calibración perfecta")
     for name, (bins, ece), colour, marker in _with_colours(calibrations):
-        filled = bins.dropna()
-        points = 100 * filled["confidence"], 100 * filled["accuracy"]
+        points = 100 * bins["confidence"], 100 * bins["accuracy"]
         axis.plot(*points, color=colour, marker=marker, markersize=4, label=f"{name} (ECE {_comma(ece, '.4f')})")
-        axis.scatter(*points, 200 * filled["count"] / filled["count"].sum(), color=colour, marker=marker, alpha=0.4)
-    figure.legend(loc="outside lower center")
+        axis.scatter(*points, 200 * bins["count"] / bins["count"].sum(), color=colour, marker=marker, alpha=0.4)
+    figure.legend(**LEGEND)
     return figure
 
 
-@_styled
-def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] = MappingProxyType({})) -> Figure:
+@STYLED
+def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] | None = None) -> Figure:
     """Una columna de `results` por red: las semillas (puntos claros), su media y el intervalo t del 95 %, si lo hay.
 
     `references` marca valores con su nombre, como los de 2020, en las unidades de la tabla.
@@ -180,60 +156,52 @@ def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] 
         axis.plot(mean, row, marker, color=colour, markersize=8)
         if np.isfinite([low, high]).all():
             axis.plot([low, high], [row, row], color=colour, lw=2.5)
-    for (name, value), line in zip(references.items(), itertools.cycle(("--", ":", "-."))):
+    for (name, value), line in zip((references or {}).items(), itertools.cycle(("--", ":", "-."))):
         axis.axvline(scale * value, color="black", linestyle=line, label=f"{name}: {_comma(scale * value)}")
     axis.set_yticks(range(len(by_model)), [textwrap.fill(name, 18) for name in by_model])
     axis.set_ylim(len(by_model) - 0.5, -0.5)
-    axis.xaxis.set_major_locator(MaxNLocator(5))
-    if references:
-        figure.legend(loc="outside lower center")
+    figure.legend(*axis.get_legend_handles_labels(), **LEGEND)
     return figure
 
 
-@_styled
+@STYLED
 def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Figure:
     """Métrica frente a alfa, 0 incluido: media de las semillas y franja de la menor a la mayor.
 
     Cada tabla tiene un alfa por fila (el índice) y una semilla por columna, en las unidades de `Run.history`.
     """
-    figure, axis, scale = _metric_figure(3.8, metric, "alfa (escala logarítmica, con el 0 aparte)")
+    label, scale = _quantity(metric)
+    figure, axis = _figure(3.8, log=metric.endswith("loss"), xlabel="alfa (en escala logarítmica)", ylabel=label)
     for name, table, colour, marker in _with_colours(tables):
         _band(axis, scale * table.sort_index(), f"-{marker}", colour, name)
-    alphas = np.unique(np.concatenate([table.index for table in tables.values()]))
-    decades = np.log10(alphas[alphas > 0])
-    if len(decades):
-        first, last = int(np.floor(decades[0])), int(np.ceil(decades[-1]))
+    decades = [np.log10(alpha) for table in tables.values() for alpha in table.index if alpha > 0]
+    if decades:
+        first, last = int(np.floor(min(decades))), int(np.ceil(max(decades)))
         axis.set_xscale("symlog", linthresh=10.0**first, linscale=(last - first + 1) / 12)
         exponents = range(first, last + 1, max(1, (last - first) // 6))
         axis.set_xticks([0, *(10.0**e for e in exponents)], ["0", *(f"$10^{{{e}}}$" for e in exponents)])
         axis.xaxis.set_minor_locator(NullLocator())
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(**LEGEND, ncols=2)
     return figure
 
 
-def _figure(height: float, **labels: str) -> tuple[Figure, Axes]:
+def _figure(height: float, *, log: bool = False, **labels: str) -> tuple[Figure, Axes]:
     figure = ReportFigure(figsize=(WIDTH, height), layout="constrained")
     axis = figure.subplots()
-    axis.set(**labels)
+    axis.set(**labels, yscale="log" if log else "linear")
+    if log:
+        axis.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), minor_locator=NullLocator())
     for numbers in (axis.xaxis, axis.yaxis):
         numbers.set_major_formatter(FuncFormatter(lambda value, _: _comma(value)))
+    axis.grid(color="#dddddd")
+    axis.spines[["top", "right"]].set_visible(False)
     return figure, axis
 
 
-def _metric_figure(height: float, metric: str, xlabel: str) -> tuple[Figure, Axes, float]:
-    label, scale = _quantity(metric)
-    figure, axis = _figure(height, xlabel=xlabel, ylabel=label.replace(" (", "\n("))
-    if metric.endswith("loss"):
-        formatter = axis.yaxis.get_major_formatter()
-        axis.set_yscale("log")
-        axis.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), minor_locator=NullLocator(), major_formatter=formatter)
-    return figure, axis, scale
-
-
 def _grid(n: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    columns = min(n, columns)
+    columns = min(n, columns) or columns
     rows = -(-n // columns)
-    figure = ReportFigure(figsize=(columns * width, rows * height), layout="constrained")
+    figure = ReportFigure(figsize=(columns * width, max(1, rows) * height), layout="constrained")
     return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(n)]
 
 
@@ -243,28 +211,22 @@ def _band(axis: Axes, table: pd.DataFrame, line: str, colour: str, label: str | 
 
 
 def _cells(axis, values, texts, rows, columns, norm: Normalize, cmap: str, width: float):
-    """Celdas de color con su texto, blanco o negro según el fondo; `width` es el ancho de una, en pulgadas."""
+    """Celdas de color con su texto, blanco o negro según el fondo; `width`, en pulgadas (una cifra ocupa 0,1)."""
     mesh = axis.pcolormesh(values, norm=norm, cmap=cmap, edgecolors="white", lw=0.5, rasterized=values.size > 900)
-    axis.grid(False)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
     axis.invert_yaxis()
-    step = -(-len(columns) // 25)
-    crowded = _text_width(columns, 11) > width * step
-    axis.set_xticks(np.arange(len(columns))[::step] + 0.5, columns[::step], rotation=90 if crowded else 0)
-    axis.set_yticks(np.arange(len(rows))[::step] + 0.5, rows[::step])
-    font_size = min(10, 10 * 0.9 * width / _text_width(texts.flat, 10))
+    for numbers, labels in ((axis.yaxis, rows), (axis.xaxis, columns)):
+        step = -(-len(labels) // 25)
+        numbers.set_ticks(np.arange(len(labels))[::step] + 0.5, labels[::step])
+    axis.tick_params(axis="x", rotation=90 if 0.1 * max(map(len, columns)) > width * step else 0)
+    font_size = min(10, 100 * width / max(1, *map(len, texts.flat)))
     luminance = mesh.cmap(norm(values))[..., :3] ** 2.2 @ [0.2126, 0.7152, 0.0722]
     for (row, column), text in np.ndenumerate(texts):
-        if text and font_size >= 5:
+        if text and font_size >= 6:
             colour = "white" if luminance[row, column] < 0.18 else "black"
             axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=font_size, color=colour)
     return mesh
-
-
-def _text_width(texts: Iterable[str], font_size: float) -> float:
-    """Ancho aproximado del texto más largo, en pulgadas: una cifra mide unos 0,65 de su altura."""
-    return max(1, *map(len, texts)) * 0.65 * font_size / 72
 
 
 def _with_colours(items: dict):
@@ -280,7 +242,7 @@ def _quantity(metric: str) -> tuple[str, float]:
     if quantity == "accuracy":
         return f"exactitud{SPLITS[split]} (%)", 100
     if quantity == "loss":
-        return f"pérdida{SPLITS[split]} (entropía cruzada, nats)", 1
+        return f"pérdida{SPLITS[split]}\n(entropía cruzada, nats)", 1
     return QUANTITIES.get(metric, metric), 1
 
 

@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from tarea4.evaluation import Comparison, Interval
+from tarea4.evaluation import SENSES, Comparison, Interval
 from tarea4.plots import ReportFigure
 from tarea4.training import Run
 
 Outcome = Literal["mejor", "peor", "sin diferencia"]
-# Los sentidos de una pérdida, por el prefijo que llevan en `Run.history` y en las tablas de resultados.
-SENSES = {"": "entrenamiento, corriente", "train_": "entrenamiento, evaluada", "val_": "validación"}
 RESULTS = SENSES | {"test_": "prueba"}
 
 
@@ -33,13 +31,13 @@ def percent(fraction: float, decimals: int = 2) -> str:
 
 
 def scientific(value: float) -> str:
-    """Alfa en notación científica: ``scientific(7e-14)`` es «7·10⁻¹⁴», y el cero, «0»."""
+    """Alfa como potencia de diez: ``scientific(7e-14)`` es «7·10⁻¹⁴»; ``scientific(1e-4)``, «10⁻⁴»; el cero, «0»."""
     if value == 0:
         return "0"
-    mantissa, exponent = f"{value:.3g}e0".split("e")[:2] if 1e-3 <= abs(value) < 1e4 else f"{value:.1e}".split("e")
-    mantissa = mantissa.removesuffix(".0").replace(".", ",")
-    superscript = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return mantissa if int(exponent) == 0 else f"{mantissa}·10{superscript}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    power = "10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    mantissa = number(float(mantissa), 2).rstrip("0").rstrip(",")
+    return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
 def layers(hidden_sizes: Sequence[int]) -> str:
@@ -95,13 +93,14 @@ def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparis
     what, better, worse = ("pérdida", "menor", "mayor") if metric == "loss" else ("exactitud", "mayor", "menor")
     size = {"mejor": better, "peor": worse}.get(outcome(comparison, lower_is_better=metric == "loss"))
     if not size:
-        return f"Estas semillas no distinguen la {what} {where} de {name} y {other} ({support})."
+        pair = f"de {name} y {other}".replace("de el ", "del ")
+        return f"Estas semillas no distinguen la {what} {where} {pair} ({support})."
     return f"{name[0].upper()}{name[1:]} tiene {size} {what} {where} que {other} ({support})."
 
 
-def epochs_reaching(epochs: Sequence[int | None]) -> str:
-    """En qué épocas se alcanzó un umbral: «llega en 3 de 5 semillas, entre las épocas 12 y 15»."""
-    reached = [epoch for epoch in epochs if epoch is not None]
+def epochs_reaching(epochs: Sequence[int]) -> str:
+    """En qué épocas se alcanzó un umbral, NA si no: «llega con 3 de 5 semillas, entre las épocas 12 y 15»."""
+    reached = [epoch for epoch in epochs if pd.notna(epoch)]
     if not reached:
         return f"no llega con ninguna de {plural(len(epochs), 'semilla')}"
     first, last = min(reached), max(reached)
@@ -170,6 +169,42 @@ def results_table(measured: pd.DataFrame, caption: str) -> HTML:
             row[f"Exactitud (%), {label}"] = mean_and_spread(group[f"{prefix}accuracy"], 2, 100)
         rows.append(row | {"Mejor época": mean_and_spread(group["best_epoch"], 1)})
     return table(pd.DataFrame(rows).set_index("Modelo").T.rename_axis(None, axis=1), caption, index=True)
+
+
+def epochs_table(reached: pd.DataFrame, caption: str) -> HTML:
+    """Época en que cada semilla de una red cumple los umbrales, en cada sentido de la pérdida."""
+    by_seed = reached.pivot(index="seed", columns="sense", values="epoch")[list(SENSES)].rename(columns=SENSES)
+    return table(by_seed.rename_axis(index="Semilla").rename_axis(columns=None).reset_index(), caption)
+
+
+def reached_table(reached: pd.DataFrame, parameters: dict[str, int], caption: str) -> HTML:
+    """Por red, sus parámetros y en qué épocas cumple los umbrales en cada sentido de la pérdida."""
+    rows = [
+        {"Red": name, "Parámetros": number(parameters[name], 0)}
+        | {label: epochs_reaching(group.loc[group["sense"] == sense, "epoch"]) for sense, label in SENSES.items()}
+        for name, group in reached.groupby("model", sort=False)
+    ]
+    return table(pd.DataFrame(rows), caption)
+
+
+def explored_table(explored: pd.DataFrame, caption: str) -> HTML:
+    """Validación media de los modelos explorados, de menor a mayor pérdida."""
+    columns = ["parameters", "val_loss", "val_accuracy", "best_epoch", "seconds"]
+    means = explored.groupby("model", sort=False)[columns].mean().sort_values("val_loss")
+    formatted = {
+        "Parámetros": means["parameters"].map(lambda value: number(value, 0)),
+        "Pérdida": means["val_loss"].map(number),
+        "Exactitud": means["val_accuracy"].map(percent),
+        "Mejor época": means["best_epoch"].map(lambda value: number(value, 1)),
+        "Segundos": means["seconds"].map(lambda value: number(value, 1)),
+    }
+    return table(pd.DataFrame(formatted).rename_axis("Modelo").reset_index(), caption)
+
+
+def confusions_table(confusions: pd.DataFrame, caption: str) -> HTML:
+    """Las confusiones de `tarea4.evaluation.worst_confusions`, en español."""
+    spanish = confusions.assign(fraction=confusions["fraction"].map(percent))
+    return table(spanish.set_axis(["Clase", "Predicha", "Imágenes", "De su clase"], axis=1), caption)
 
 
 def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:

@@ -67,6 +67,13 @@ def test_nothing_is_asked_of_the_network(pages, strict):
     assert all((strict[1] / script).is_file() for script in scripts)
 
 
+def test_computed_tables_are_tables(pages):
+    """Las tablas de Markdown que escriben las celdas se ven como tablas, no como barras y rayas."""
+    for name in ["q1", "q2", "q3", "q4", "q5"]:
+        assert "<table" in pages[name], name
+        assert not re.search(r"\|\s*:?(---|—)", re.sub(r"<pre>.*?</pre>", "", pages[name], flags=re.DOTALL)), name
+
+
 def test_interface_in_spanish(pages):
     """No quedan en inglés los textos que se traducen por configuración o por catálogo."""
     for name, html in pages.items():

@@ -10,61 +10,51 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
 from tarea4 import evaluation, models
-from tarea4.data import Dataset, load
 from tarea4.training import train_seeds
 
 
 @pytest.fixture(scope="module")
-def data() -> Dataset:
-    """Una porción de MNIST: bastante para entrenar una red mínima en un momento."""
-    mnist = load()
-    sizes = {"train": 600, "val": 200, "test": 300}
-    arrays = {f"{axis}_{split}": getattr(mnist, f"{axis}_{split}")[:n] for split, n in sizes.items() for axis in "xy"}
-    return replace(mnist, **arrays)
-
-
-@pytest.fixture(scope="module")
-def runs(data):
+def runs(small):
     """Dos semillas de una red mínima, tres épocas."""
-    return train_seeds(models.plain((8,)), data, [3, 4], epochs=3)
+    return train_seeds(models.plain((8,)), small, [3, 4], epochs=3)
 
 
-def test_predict_agrees_with_keras_across_batches(data, runs, monkeypatch):
+def test_predict_agrees_with_keras_across_batches(small, runs, monkeypatch):
     """Por lotes, con uno incompleto, da lo mismo que `predict` de Keras, en float32."""
     monkeypatch.setattr(evaluation, "BATCH_SIZE", 128)
-    predicted = evaluation.predict(runs[0].model, data.x_test)
-    assert predicted.shape == (300, 10)
+    predicted = evaluation.predict(runs[0].model, small.x_test)
+    assert predicted.shape == (len(small.x_test), 10)
     assert predicted.dtype == np.float32
     # float32: el orden de las sumas cambia con el tamaño del lote.
-    np.testing.assert_allclose(predicted, runs[0].model.predict(data.x_test, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(predicted, runs[0].model.predict(small.x_test, verbose=0), atol=1e-6)
 
 
-def test_evaluate_is_the_cross_entropy_of_scikit_learn(data, runs, monkeypatch):
+def test_evaluate_is_the_cross_entropy_of_scikit_learn(small, runs, monkeypatch):
     """Con softmax, la pérdida es la entropía cruzada y la exactitud la fracción de aciertos."""
     monkeypatch.setattr(evaluation, "BATCH_SIZE", 128)
-    probabilities = evaluation.predict(runs[0].model, data.x_test).astype("float64")
-    expected = log_loss(data.y_test, probabilities / probabilities.sum(1, keepdims=True), labels=np.arange(10))
-    measured = evaluation.evaluate(runs[0].model, data.x_test, data.y_test)
+    probabilities = evaluation.predict(runs[0].model, small.x_test).astype("float64")
+    expected = log_loss(small.y_test, probabilities / probabilities.sum(1, keepdims=True), labels=np.arange(10))
+    measured = evaluation.evaluate(runs[0].model, small.x_test, small.y_test)
     assert measured["loss"] == pytest.approx(expected, rel=1e-5)  # las salidas son float32
-    assert measured["accuracy"] == np.mean(probabilities.argmax(1) == data.y_test)
+    assert measured["accuracy"] == np.mean(probabilities.argmax(1) == small.y_test)
 
 
-def test_evaluate_repeats_the_validation_of_the_best_epoch(data, runs):
+def test_evaluate_repeats_the_validation_of_the_best_epoch(small, runs):
     """Sobre validación da lo que el entrenamiento anotó en su mejor época: es la misma medida."""
     for run in runs:
-        measured = evaluation.evaluate(run.model, data.x_val, data.y_val)
+        measured = evaluation.evaluate(run.model, small.x_val, small.y_val)
         assert measured["loss"] == pytest.approx(run.best("val_loss"), rel=1e-4)  # float32, sumado en otro orden
         assert measured["accuracy"] == pytest.approx(run.best("val_accuracy"))
 
 
 @pytest.mark.parametrize("output", ["sigmoid", "linear"])
-def test_evaluate_uses_the_loss_of_the_model(data, output):
+def test_evaluate_uses_the_loss_of_the_model(small, output):
     """Con otra salida, la pérdida es la que compiló la red, la misma que da `evaluate` de Keras."""
     model = models.plain((8,), output=output)
-    one_hot = np.eye(10, dtype="float32")[data.y_test]
-    loss, accuracy = model.evaluate(data.x_test, one_hot, verbose=0)
+    one_hot = np.eye(10, dtype="float32")[small.y_test]
+    loss, accuracy = model.evaluate(small.x_test, one_hot, verbose=0)
     expected = {"loss": loss, "accuracy": accuracy}
-    assert evaluation.evaluate(model, data.x_test, data.y_test) == pytest.approx(expected, rel=1e-4)  # float32
+    assert evaluation.evaluate(model, small.x_test, small.y_test) == pytest.approx(expected, rel=1e-4)  # float32
 
 
 def test_evaluate_does_not_clip_confident_errors():
@@ -74,9 +64,9 @@ def test_evaluate_does_not_clip_confident_errors():
     assert evaluation.evaluate(model, np.ones((1, 1), "float32"), np.array([1]))["loss"] == pytest.approx(100)
 
 
-def test_results_has_one_row_per_run_at_its_best_epoch(data, runs):
+def test_results_has_one_row_per_run_at_its_best_epoch(small, runs):
     """Cada fila junta lo anotado en la mejor época con lo medido en prueba."""
-    table = evaluation.results({"a": runs, "b": runs[:1]}, data)
+    table = evaluation.results({"a": runs, "b": runs[:1]}, small)
     assert table["model"].tolist() == ["a", "a", "b"]
     assert table["seed"].tolist() == [3, 4, 3]
     assert set(table["parameters"]) == {784 * 8 + 8 + 8 * 10 + 10}
@@ -86,15 +76,22 @@ def test_results_has_one_row_per_run_at_its_best_epoch(data, runs):
         assert row["seconds"] == run.seconds
         for metric in ("loss", "accuracy", "train_loss", "train_accuracy", "val_loss", "val_accuracy"):
             assert row[metric] == run.history[metric][run.best_epoch - 1]
-        assert row["test_accuracy"] == evaluation.evaluate(run.model, data.x_test, data.y_test)["accuracy"]
+        assert row["test_accuracy"] == evaluation.evaluate(run.model, small.x_test, small.y_test)["accuracy"]
 
 
-def test_results_measures_on_the_test_set_only(data, runs):
+def test_results_measures_on_the_test_set_only(small, runs):
     """Cambiar las etiquetas de prueba cambia las columnas de prueba y ninguna más."""
-    poisoned = replace(data, y_test=(data.y_test + 1) % 10)
-    original, changed = (evaluation.results({"a": runs}, d) for d in (data, poisoned))
+    poisoned = replace(small, y_test=(small.y_test + 1) % 10)
+    original, changed = (evaluation.results({"a": runs}, d) for d in (small, poisoned))
     different = {column for column in original if not original[column].equals(changed[column])}
     assert different == {"test_loss", "test_accuracy"}
+
+
+def test_validation_results_are_the_results_without_test(small, runs):
+    """Para elegir basta la tabla de validación: la misma, sin las columnas de prueba."""
+    whole = evaluation.results({"a": runs, "b": runs[:1]}, small)
+    chosen_on = evaluation.validation_results({"a": runs, "b": runs[:1]})
+    pd.testing.assert_frame_equal(chosen_on, whole.drop(columns=["test_loss", "test_accuracy"]))
 
 
 def test_summarise_gives_mean_and_standard_deviation():

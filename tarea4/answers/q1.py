@@ -1,0 +1,55 @@
+"""La respuesta a Q1: cuál de los dos modelos es preferible."""
+
+import pandas as pd
+
+from tarea4.answers.common import OUTCOMES, Answer, Claim, compare
+from tarea4.evaluation import SENSES
+from tarea4.report import epochs_reaching, mean_and_spread, outcome, verdict
+
+
+def answer_q1(measured: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> Answer:
+    """Cuál de los dos modelos es preferible: el de menor pérdida de validación, si la diferencia se sostiene."""
+    trained = set(measured["model"])
+    if not {name, other} <= trained:
+        accuracy = mean_and_spread(measured["val_accuracy"], 2, 100)
+        text = f"Solo se ha entrenado el modelo {trained.pop()}: {accuracy} % de exactitud en validación."
+        return Answer("sin comparación", f"{text} Para compararlo con el otro, `model` debe ser «ambos».")
+    loss = compare(measured, name, other, "val_loss")
+    preferred = {"mejor": name, "peor": other}.get(outcome(loss, lower_is_better=True))
+    choice = f"es preferible el modelo {preferred}" if preferred else "ninguno es preferible"
+    sentences = [
+        verdict(f"el modelo {name}", f"el {other}", metric, compare(measured, name, other, column), where)
+        for metric, column, where in (("loss", "val_loss", "en validación"), ("accuracy", "test_accuracy", "en prueba"))
+    ]
+    return Answer(choice, " ".join([f"**Según estas semillas, {choice}.**", *sentences]))
+
+
+def claims_q1(reached: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> list[Claim]:
+    """Si el modelo regularizado llega con más facilidad a los umbrales y si «agiliza el proceso de optimización»."""
+
+    def judged(column: str, sense: str) -> str:
+        rows = reached[reached["sense"] == sense]
+        return OUTCOMES[outcome(compare(rows, name, other, column), lower_is_better=True)]
+
+    def described(column: str, sense: str, model: str) -> str:
+        rows = reached[(reached["sense"] == sense) & (reached["model"] == model)]
+        if column == "epoch":
+            return epochs_reaching(rows["epoch"])
+        at_least = "al menos " if rows["epoch"].isna().any() else ""
+        return f"{at_least}{mean_and_spread(rows[column], 1)} s"
+
+    easier = [
+        Claim(
+            f"Con el regularizado es más fácil llegar a los umbrales ({label})",
+            f"El {name} {described('epoch', sense, name)}; el {other} {described('epoch', sense, other)}.",
+            judged("epochs_waited", sense),
+        )
+        for sense, label in SENSES.items()
+    ]
+    seconds = [described("seconds_waited", "", model) for model in (name, other)]
+    quicker = Claim(
+        "El regularizado «agiliza el proceso de optimización»",
+        f"Hasta los umbrales de entrenamiento, el {name} tarda {seconds[0]}; el {other}, {seconds[1]}.",
+        judged("seconds_waited", ""),
+    )
+    return [*easier, quicker]

@@ -1,0 +1,431 @@
+"""Pruebas de tarea4.plots: lo que la figura dibuja es lo que los datos dicen, y se lee."""
+
+import warnings
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+from matplotlib.collections import FillBetweenPolyCollection
+from matplotlib.colors import to_hex, to_rgba
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from tarea4 import plots
+from tarea4.evaluation import calibration, confident_errors, confusion, mean_interval
+from tarea4.training import Run
+
+matplotlib.use("Agg")
+
+
+def make_run(seed: int, n_epochs: int) -> Run:
+    """Un entrenamiento con historia de cifras reconocibles; la red no interviene en una figura."""
+    rng = np.random.default_rng(seed)
+    senses = ("", "train_", "val_")
+    history = {f"{sense}loss": rng.uniform(0.05, 0.5, n_epochs).tolist() for sense in senses}
+    history |= {f"{sense}accuracy": rng.uniform(0.9, 1, n_epochs).tolist() for sense in senses}
+    return Run(None, seed, history, 1.0)
+
+
+def make_table() -> pd.DataFrame:
+    """Una tabla como la de `results`, con una red de una sola semilla."""
+    rows = [
+        ("simple", 0.97),
+        ("simple", 0.98),
+        ("simple", 0.975),
+        ("una red de nombre muy largo, más que el eje", 0.96),
+    ]
+    return pd.DataFrame(rows, columns=["model", "test_accuracy"]).assign(seconds=[1.0, 2.0, 4.0, 3.0])
+
+
+ALPHAS = [0.1, 0, 1e-15, 1e-6, 1e-3]
+
+
+def make_alphas() -> pd.DataFrame:
+    return pd.DataFrame(np.random.default_rng(0).uniform(0.05, 0.5, (5, 3)), index=ALPHAS)
+
+
+def make_grid(rows: int, columns: int) -> pd.DataFrame:
+    values = np.random.default_rng(0).uniform(0.05, 0.5, (rows, columns))
+    return pd.DataFrame(values, pd.Index(np.arange(rows) / 10, name="dropout"), pd.Index(np.arange(columns), name="x"))
+
+
+def make_matrix(k: int, largest: int) -> np.ndarray:
+    rng = np.random.default_rng(k)
+    return np.where(rng.random((k, k)) < 0.5, rng.integers(0, 30, (k, k)), 0) + np.diag(np.full(k, largest))
+
+
+def make_calibration(seed: int):
+    rng = np.random.default_rng(seed)
+    return calibration(rng.integers(0, 4, 300), rng.dirichlet(np.full(4, 0.4), 300))
+
+
+def make_digits(m: int, height: int, width: int) -> tuple:
+    rng = np.random.default_rng(m)
+    return rng.random((m, height, width)), rng.integers(0, 10, m), rng.dirichlet(np.ones(10), m)
+
+
+FIGURES = {
+    "curvas": lambda: plots.curves({name: [make_run(i, 30) for i in range(3)] for name in ("simple", "regularizado")}),
+    "curvas de una época": lambda: plots.curves({"simple": [make_run(0, 1)]}, "accuracy", threshold=0.98),
+    "curvas de muchas redes": lambda: plots.curves({f"red {i}": [make_run(i, 4)] for i in range(9)}, threshold=0.08),
+    "confusión": lambda: plots.confusion_matrices(
+        {"simple": make_matrix(10, 1135), "regularizado": make_matrix(10, 9)}
+    ),
+    "confusión de 2 clases": lambda: plots.confusion_matrices({"simple": make_matrix(2, 54321)}),
+    "confusión con nombres": lambda: plots.confusion_matrices(
+        {"a": make_matrix(3, 9)}, names=["camiseta", "bota", "bolso"]
+    ),
+    "confusión de 60 clases": lambda: plots.confusion_matrices({"simple": make_matrix(60, 80)}),
+    "mapa": lambda: plots.heatmap(make_grid(4, 6), title="pérdida de validación (nats)"),
+    "mapa ancho": lambda: plots.heatmap(make_grid(2, 20), title="pérdida de validación (nats)", spec=".6f"),
+    "mapa de una celda": lambda: plots.heatmap(make_grid(1, 1), title="pérdida de validación (nats)"),
+    "dígitos": lambda: plots.digits(*make_digits(10, 28, 28)),
+    "dígitos apaisados": lambda: plots.digits(*make_digits(3, 8, 20)),
+    "ningún dígito": lambda: plots.digits(*make_digits(0, 28, 28)),
+    "fiabilidad": lambda: plots.reliability({"simple": make_calibration(0), "regularizado": make_calibration(1)}),
+    "intervalos": lambda: plots.intervals(make_table(), "test_accuracy", references={"2020": 0.9752}),
+    "tiempos": lambda: plots.intervals(make_table(), "seconds"),
+    "alfas": lambda: plots.alpha_curve({"l1": make_alphas(), "l2": make_alphas() * 2}),
+    "alfa cero": lambda: plots.alpha_curve({"l1": make_alphas().loc[[0]]}, "val_accuracy"),
+}
+
+
+@pytest.fixture(params=FIGURES.values(), ids=FIGURES.keys())
+def make_figure(request):
+    """Cada figura, hecha sin advertencias (un eje vacío, un NaN, una etiqueta que no cabe)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield request.param
+
+
+def luminance(colour) -> float:
+    """Luminancia relativa de WCAG 2."""
+    rgb = np.array(to_rgba(colour)[:3])
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(colour, other) -> float:
+    """Contraste de WCAG 2, de 1 a 21."""
+    darker, lighter = sorted([luminance(colour), luminance(other)])
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def shown_ticks(axis) -> list[Text]:
+    """Los números que un eje dibuja, dentro de sus límites."""
+    low, high = sorted(axis.get_view_interval())
+    return [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+
+
+def lines_with_data(axis) -> list:
+    return [line for line in axis.lines if len(line.get_xdata())]
+
+
+def cell_texts(axis) -> dict[tuple[int, int], Text]:
+    """Los textos de una matriz, por fila y columna."""
+    return {(int(text.get_position()[1]), int(text.get_position()[0])): text for text in axis.texts}
+
+
+def test_every_text_fits_in_the_figure(make_figure):
+    """Ningún rótulo, número o leyenda queda cortado por el borde."""
+    figure = make_figure()
+    figure.draw_without_rendering()
+    # Matplotlib guarda también números de fuera de los límites del eje, que no dibuja.
+    ticks = {label for axis in figure.axes for label in [*axis.get_xticklabels(), *axis.get_yticklabels()]}
+    shown = {label for axis in figure.axes for label in shown_ticks(axis.xaxis) + shown_ticks(axis.yaxis)}
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text not in ticks - shown]
+    assert texts
+    edges = figure.bbox.padded(1)  # un píxel: el redondeo de las letras
+    for text in texts:
+        box = text.get_window_extent()
+        assert edges.x0 <= box.x0 <= box.x1 <= edges.x1, text
+        assert edges.y0 <= box.y0 <= box.y1 <= edges.y1, text
+
+
+def test_every_axis_says_what_it_measures(make_figure):
+    """Todo eje con números lleva rótulo; los nombres de las redes y las imágenes se bastan."""
+    for axis in make_figure().axes:
+        if any(label.get_text() for label in axis.get_xticklabels()):
+            assert axis.get_xlabel()
+
+
+def test_svg_is_reproducible_and_complete(make_figure):
+    """El SVG es XML válido, no lleva fecha, y de los mismos datos sale siempre el mismo."""
+    svg = make_figure()._repr_svg_()
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert "<dc:date>" not in svg
+    assert make_figure()._repr_svg_() == svg
+
+
+def test_figures_leave_no_trace_in_matplotlib():
+    """Ni figuras abiertas en pyplot ni cambios en el estilo de quien llama."""
+    before, open_figures = matplotlib.rcParams.copy(), pyplot.get_fignums()
+    for make in FIGURES.values():
+        make()._repr_svg_()
+    assert matplotlib.rcParams == before
+    assert pyplot.get_fignums() == open_figures
+
+
+def test_style_does_not_depend_on_the_caller():
+    """Quien llama tiene otra letra: la de la figura, números de los ejes incluidos, no cambia."""
+    expected = FIGURES["alfas"]()._repr_svg_()
+    with matplotlib.rc_context({"font.size": 30, "axes.titlesize": 40}):
+        assert FIGURES["alfas"]()._repr_svg_() == expected
+
+
+def test_families_keep_their_colour():
+    """El color de las redes de 2020 no depende del orden ni de la compañía, y ninguna otra lo usa."""
+    names = ["otra", "regularizado", *(f"red {i}" for i in range(20)), "simple"]
+    colours = {name: colour for name, _, colour, _ in plots._with_colours(dict.fromkeys(names))}
+    assert colours["simple"] == "#0072B2"
+    assert colours["regularizado"] == "#D55E00"
+    assert sum(colour in plots.COLOURS.values() for colour in colours.values()) == 2
+
+
+def test_thirty_five_other_models_are_told_apart():
+    """Color y marca juntos no se repiten antes de la 36.ª red."""
+    looks = [(colour, marker) for *_, colour, marker in plots._with_colours(dict.fromkeys(range(35)))]
+    assert len(set(looks)) == 35
+
+
+@pytest.mark.parametrize(("metric", "scale"), [("loss", 1), ("accuracy", 100)])
+def test_curves_draw_the_mean_and_the_range_of_the_seeds(metric, scale):
+    """En cada sentido, la línea es la media de las semillas y la franja llega de la menor a la mayor."""
+    runs = [make_run(i, 20) for i in range(4)]
+    axis = plots.curves({"simple": runs}, metric).axes[0]
+    lines = lines_with_data(axis)[:3]
+    bands = [band for band in axis.collections if isinstance(band, FillBetweenPolyCollection)]
+    for sense, line, band in zip(("", "train_", "val_"), lines, bands, strict=True):
+        histories = scale * np.array([run.history[sense + metric] for run in runs])
+        assert line.get_xdata().tolist() == list(range(1, 21))
+        np.testing.assert_allclose(line.get_ydata(), histories.mean(axis=0))
+        drawn = band.get_paths()[0].vertices
+        for epoch, values in enumerate(histories.T, 1):
+            heights = drawn[drawn[:, 0] == epoch, 1]
+            assert (heights.min(), heights.max()) == pytest.approx((values.min(), values.max()))
+    assert len({line.get_linestyle() for line in lines}) == 3
+    assert axis.get_yscale() == ("log" if metric == "loss" else "linear")
+
+
+def test_curves_mark_the_chosen_epoch_of_every_seed():
+    """Un rombo por semilla, en su época de menor pérdida de validación, también en la curva de exactitud."""
+    runs = [make_run(i, 20) for i in range(4)]
+    axis = plots.curves({"simple": runs}, "accuracy").axes[0]
+    diamonds = lines_with_data(axis)[-1]
+    assert diamonds.get_marker() == "D"
+    expected = [(run.best_epoch, 100 * run.history["val_accuracy"][run.best_epoch - 1]) for run in runs]
+    np.testing.assert_allclose(diamonds.get_xydata(), expected)
+
+
+def test_curves_go_on_with_the_seeds_that_go_on():
+    """Si una semilla se detuvo antes, el final es de las demás, y el eje llega hasta él."""
+    short, long = make_run(0, 2), make_run(1, 5)
+    axis = plots.curves({"simple": [short, long]}).axes[0]
+    validation = lines_with_data(axis)[2].get_ydata()
+    assert validation[1] == pytest.approx((short.history["val_loss"][1] + long.history["val_loss"][1]) / 2)
+    assert validation[2:].tolist() == long.history["val_loss"][2:]
+    assert axis.get_xlim() == (0.5, 5.5)
+
+
+@pytest.mark.parametrize(("n_epochs", "marked"), [(1, True), (15, True), (16, False), (50, False)])
+def test_short_curves_have_markers(n_epochs, marked):
+    """Una curva de una época no se vería sin marcas; cada sentido tiene la suya."""
+    axis = plots.curves({"simple": [make_run(0, n_epochs)]}).axes[0]
+    markers = [line.get_marker() for line in lines_with_data(axis)[:3]]
+    assert len(set(markers) - {"", "None"}) == (3 if marked else 0)
+
+
+def test_single_epoch_has_one_whole_tick():
+    """Con una época, el eje dice 1 y no fracciones."""
+    figure = plots.curves({"simple": [make_run(0, 1)]})
+    figure.draw_without_rendering()
+    assert [label.get_text() for label in shown_ticks(figure.axes[0].xaxis)] == ["1"]
+
+
+def test_threshold_is_drawn_in_the_units_of_the_axis():
+    """El umbral de exactitud, 0,98, se dibuja en 98 y la leyenda lo dice."""
+    figure = plots.curves({"simple": [make_run(0, 3)]}, "accuracy", threshold=0.98)
+    assert figure.axes[0].lines[-1].get_ydata() == pytest.approx([98, 98])
+    assert "umbral: 98" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_curves_reject_an_unknown_metric():
+    """El error nombra el argumento, lo recibido y lo admitido."""
+    with pytest.raises(ValueError, match=r"^metric:.*'exactitud'.*'loss'"):
+        plots.curves({"simple": [make_run(0, 1)]}, "exactitud")
+
+
+@pytest.mark.parametrize(("k", "largest"), [(2, 7), (2, 123456), (10, 1135), (15, 980), (20, 5000), (25, 12)])
+def test_confusion_numbers_are_right_and_fit_their_cells(k, largest):
+    """Cada celda lleva su número, vacía si es cero, sin salirse de ella."""
+    matrix = make_matrix(k, largest)
+    figure = plots.confusion_matrices({"simple": matrix})
+    figure.draw_without_rendering()
+    axis = figure.axes[0]
+    texts = cell_texts(axis)
+    assert {place: int(text.get_text()) for place, text in texts.items()} == {
+        place: count for place, count in np.ndenumerate(matrix) if count
+    }
+    cell_width = axis.get_window_extent().width / k
+    assert all(text.get_window_extent().width <= cell_width for text in texts.values())
+    assert min(text.get_fontsize() for text in texts.values()) >= 6
+
+
+@pytest.mark.parametrize("name", ["confusión", "confusión con nombres", "mapa", "mapa ancho"])
+def test_numbers_contrast_with_their_cells(name):
+    """Todo número se lee sobre el color de su celda: contraste de 4,5 o más (WCAG 2, AA)."""
+    for axis in FIGURES[name]().axes:
+        for (row, column), text in cell_texts(axis).items():
+            mesh = axis.collections[0]
+            background = mesh.cmap(mesh.norm(mesh.get_array()[row, column]))
+            assert contrast(text.get_color(), background) >= 4.5
+
+
+def test_confusion_colours_are_shares_of_the_true_class():
+    """El color es el porcentaje de la fila; una clase sin imágenes queda en cero, no en NaN."""
+    mesh = plots.confusion_matrices({"simple": np.array([[3, 1], [0, 0]])}).axes[0].collections[0]
+    assert mesh.get_array().tolist() == [[75, 25], [0, 0]]
+
+
+def test_rare_confusions_are_visible():
+    """Una confusión del 1 % se distingue del cero a simple vista."""
+    mesh = plots.confusion_matrices({"simple": np.array([[99, 1], [0, 100]])}).axes[0].collections[0]
+    zero, one, many = (mesh.cmap(mesh.norm(percent)) for percent in (0, 1, 99))
+    assert contrast(zero, one) > 1.15  # la décima parte de esto ya se ve en celdas vecinas
+    assert contrast(zero, many) > 10
+
+
+def test_one_confusion_matrix_is_the_first_of_one():
+    """La de una sola red es la misma figura, con sus nombres y sin título."""
+    figure = plots.confusion_matrix(make_matrix(2, 9), ["a", "b"])
+    assert figure._repr_svg_() == plots.confusion_matrices({"": make_matrix(2, 9)}, names=["a", "b"])._repr_svg_()
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "b"]
+
+
+def test_confusion_matrices_stand_side_by_side():
+    """Dos por fila, cada una con su nombre; con `columns=1`, una bajo otra."""
+    matrices = {name: make_matrix(4, 9) for name in "abc"}
+    for columns, rows in ((2, 2), (1, 3), (5, 1)):
+        axes = plots.confusion_matrices(matrices, columns=columns).axes[:3]
+        assert [axis.get_title() for axis in axes] == ["a", "b", "c"]
+        assert axes[0].get_subplotspec().get_gridspec().get_geometry() == (rows, min(columns, 3))
+
+
+def test_too_many_classes_leave_only_colour():
+    """Con 60 clases no hay números ilegibles ni rótulos encimados."""
+    axis = FIGURES["confusión de 60 clases"]().axes[0]
+    assert not axis.texts
+    assert len(axis.get_xticks()) <= 25
+
+
+def test_heatmap_writes_the_values_and_frames_the_best():
+    """Números con coma, NaN en blanco, y el recuadro en el menor o en el mayor."""
+    table = pd.DataFrame([[0.1, np.nan], [0.3, 0.25]], index=[0.1, 0.2], columns=["40-50", "25"])
+    for best, place in (("min", (0, 0)), ("max", (1, 0))):
+        axis = plots.heatmap(table, title="pérdida", best=best, spec=".2f").axes[0]
+        assert {p: t.get_text() for p, t in cell_texts(axis).items()} == {
+            (0, 0): "0,10",
+            (1, 0): "0,30",
+            (1, 1): "0,25",
+        }
+        frame = next(patch for patch in axis.patches if isinstance(patch, Rectangle))
+        assert (frame.get_y(), frame.get_x()) == place
+        assert [label.get_text() for label in axis.get_yticklabels()] == ["0,1", "0,2"]
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["40-50", "25"]
+
+
+def test_heatmap_shows_every_row_of_a_wide_table():
+    """Muchas columnas no quitan rótulos a las filas."""
+    axis = plots.heatmap(make_grid(3, 30), title="pérdida").axes[0]
+    assert len(axis.get_yticks()) == 3
+    assert len(axis.texts) == 90
+
+
+def test_digits_tell_truth_reading_and_probability(small):
+    """Sobre cada imagen real, su clase, la leída y su probabilidad; la imagen es la pedida."""
+    probabilities = np.full((len(small.y_test), 10), 0.01)
+    probabilities[np.arange(len(small.y_test)), (small.y_test + 1) % 10] = 0.91
+    errors = confident_errors(small.y_test, probabilities, 3)
+    images = small.x_test[errors].reshape(-1, *small.image_shape)
+    axes = plots.digits(images, small.y_test[errors], probabilities[errors]).axes
+    for axis, image, label in zip(axes, images, small.y_test[errors], strict=True):
+        assert axis.get_title() == f"es {label}, lee {(label + 1) % 10}\n91,0 %"
+        np.testing.assert_array_equal(axis.images[0].get_array(), image)
+
+
+def test_no_digits_is_said():
+    """Una red que no falla no deja una figura vacía sin explicación."""
+    assert [text.get_text() for text in FIGURES["ningún dígito"]().texts] == ["ninguna imagen"]
+
+
+def test_reliability_draws_the_bins_and_the_ece():
+    """Los puntos son los tramos con imágenes, en %, y la leyenda da la ECE con coma."""
+    result = make_calibration(0)
+    figure = plots.reliability({"simple": result})
+    filled = result.bins.dropna()
+    line = figure.axes[0].lines[1].get_xydata()
+    np.testing.assert_allclose(line[~np.isnan(line).any(axis=1)], 100 * filled[["confidence", "accuracy"]])
+    assert f"simple (ECE {result.ece:.4f})".replace(".", ",") in [t.get_text() for t in figure.legends[0].get_texts()]
+
+
+def test_intervals_draw_seeds_mean_and_t_interval():
+    """Por red: sus semillas, su media y su intervalo; con una sola semilla no hay barra que dibujar."""
+    table = make_table()
+    axis = plots.intervals(table, "test_accuracy").axes[0]
+    seeds, mean, bar, lone_seed, lone_mean = axis.lines
+    values = 100 * table["test_accuracy"]
+    assert seeds.get_xdata().tolist() == values[:3].tolist()
+    expected = mean_interval(values[:3])
+    assert [*mean.get_xdata(), *bar.get_xdata()] == pytest.approx(expected)
+    assert lone_seed.get_xdata() == lone_mean.get_xdata() == values[3:].tolist()
+    assert to_hex(bar.get_color()).upper() == plots.COLOURS["simple"]
+
+
+def test_intervals_mark_references_in_the_units_of_the_axis():
+    """La exactitud de 2020 se dibuja en % y la leyenda da su nombre y su cifra."""
+    figure = plots.intervals(make_table(), "test_accuracy", references={"2020": 0.9752, "azar": 0.1})
+    assert [line.get_xdata()[0] for line in figure.axes[0].lines[-2:]] == pytest.approx([97.52, 10])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["2020: 97,52", "azar: 10"]
+
+
+def test_alpha_curve_gives_zero_its_own_place():
+    """El alfa 0 queda a la izquierda del menor positivo, separado de él, y lleva su número."""
+    figure = plots.alpha_curve({"l1": make_alphas()})
+    figure.draw_without_rendering()
+    axis = figure.axes[0]
+    places = axis.transData.transform([(alpha, 0.1) for alpha in sorted(ALPHAS)])[:, 0]
+    assert np.all(np.diff(places) > 0.05 * axis.get_window_extent().width)
+    assert [label.get_text() for label in axis.get_xticklabels()][:2] == ["0", "$10^{-15}$"]
+
+
+def test_alpha_curve_draws_mean_and_range_in_order():
+    """Los alfas se ordenan aunque la tabla no lo esté, y cada punto es la media de sus semillas."""
+    table = make_alphas()
+    line = plots.alpha_curve({"l1": table}).axes[0].lines[0]
+    assert line.get_xdata().tolist() == sorted(ALPHAS)
+    np.testing.assert_allclose(line.get_ydata(), table.loc[sorted(ALPHAS)].mean(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [
+        ("loss", "pérdida\n(entropía cruzada, nats)"),
+        ("val_loss", "pérdida de validación\n(entropía cruzada, nats)"),
+        ("test_accuracy", "exactitud de prueba (%)"),
+        ("seconds", "tiempo (s)"),
+        ("best_epoch", "época elegida"),
+        ("épocas hasta el umbral", "épocas hasta el umbral"),
+    ],
+)
+def test_labels_are_spanish_with_units(metric, label):
+    """Cada columna tiene su rótulo con unidad; una nueva se rotula con su nombre."""
+    assert plots._quantity(metric)[0] == label
+
+
+def test_real_confusion_reaches_the_figure(small):
+    """De etiquetas reales a la figura: la suma de las celdas es el número de imágenes."""
+    matrix = confusion(small.y_test, (small.y_test * 3) % 10, small.n_classes)
+    axis = plots.confusion_matrices({"simple": matrix}).axes[0]
+    assert sum(int(text.get_text()) for text in axis.texts) == len(small.y_test)

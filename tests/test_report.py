@@ -1,0 +1,110 @@
+"""Prueba `tarea4.report`: que las cifras y las frases dicen lo que las comparaciones permiten decir."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tarea4 import models, plots, report
+from tarea4.evaluation import Comparison, paired_difference
+from tarea4.training import Run
+
+BASE = np.array([0.10, 0.12, 0.11, 0.13, 0.12])
+NOISE = np.array([0.001, -0.001, 0.0005, 0.0, -0.0005])
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [(34375, 0, "34\xa0375"), (0.07996, 4, "0,0800"), (-0.5, 1, "−0,5"), (np.nan, 2, "no definido"), (np.inf, 2, "∞")],
+)
+def test_numbers_are_written_in_spanish(value, decimals, text):
+    """Coma decimal, espacio de millares, signo menos tipográfico, y nombre para lo que no es un número."""
+    assert report.number(value, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("alpha", "text"), [(0, "0"), (7e-14, "7·10⁻¹⁴"), (1e-4, "10⁻⁴"), (2.5, "2,5·10⁰"), (10, "10¹")]
+)
+def test_alphas_are_powers_of_ten(alpha, text):
+    """Las alfas se escriben como potencias de diez, y el cero, sin ellas."""
+    assert report.scientific(alpha) == text
+
+
+@pytest.mark.parametrize(
+    ("shift", "metric", "expected"),
+    [
+        (-0.05, "loss", "El A tiene menor pérdida en validación que el B"),
+        (0.05, "loss", "El A tiene mayor pérdida en validación que el B"),
+        (0.05, "accuracy", "El A tiene mayor exactitud en validación que el B"),
+        (-0.05, "accuracy", "El A tiene menor exactitud en validación que el B"),
+        (0.0, "loss", "Estas semillas no distinguen la pérdida en validación del A y el B"),
+    ],
+)
+def test_verdict_says_what_the_interval_allows(shift, metric, expected):
+    """Mejor, peor o indistinguible según dónde caiga el intervalo, con la diferencia, el intervalo y las semillas."""
+    comparison = paired_difference(BASE + shift + NOISE, BASE)
+    sentence = report.verdict("el A", "el B", metric, comparison, "en validación")
+    assert sentence.startswith(expected)
+    assert report.interval(comparison, *((4,) if metric == "loss" else (2, 100))) in sentence
+    assert "5 semillas" in sentence
+
+
+def test_one_seed_proves_nothing():
+    """Con una sola semilla no hay intervalo, y la frase lo dice por grande que sea la diferencia."""
+    sentence = report.verdict("el A", "el B", "loss", paired_difference([0.9], [0.1]), "en validación")
+    assert sentence == "Con una sola semilla no hay intervalo, y nada prueba que el A y el B difieran en validación."
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "lower_is_better", "expected"),
+    [
+        (0.1, 0.2, False, "mejor"),
+        (0.1, 0.2, True, "peor"),
+        (-0.2, -0.1, True, "mejor"),
+        (-0.2, -0.1, False, "peor"),
+        (-0.1, 0.1, True, "sin diferencia"),
+        (0.0, 0.1, False, "sin diferencia"),
+        (np.nan, np.nan, False, "sin diferencia"),
+    ],
+)
+def test_outcome_needs_an_interval_without_zero(low, high, lower_is_better, expected):
+    """Hay diferencia solo si el intervalo deja fuera el cero."""
+    comparison = Comparison((low + high) / 2, low, high, 0.01, 5, 0.95)
+    assert report.outcome(comparison, lower_is_better=lower_is_better) == expected
+
+
+@pytest.mark.parametrize(
+    ("epochs", "text"),
+    [
+        ([12, None, 15], "llega con 2 de 3 semillas, entre las épocas 12 y 15"),
+        ([7], "llega con 1 de 1 semilla, en la época 7"),
+        ([None, None], "no llega con ninguna de 2 semillas"),
+    ],
+)
+def test_epochs_reaching(epochs, text):
+    """Con cuántas semillas se llega a un umbral, y cuándo; también si no se llega."""
+    assert report.epochs_reaching(pd.Series(epochs, dtype="Int64")) == text
+
+
+def test_figure_carries_its_description():
+    """La figura lleva su texto alternativo y su pie escapados, y sus números en una tabla plegada."""
+    runs = {"simple": [Run(None, 0, {f"{p}loss": [0.2, 0.1] for p in report.SENSES}, 1.0)]}
+    shown = report.figure(plots.curves(runs), "a < b", 'dice "hola"', report.curve_table(runs, "loss")).data
+    assert 'alt="dice &quot;hola&quot;"' in shown
+    assert "<figcaption>a &lt; b</figcaption>" in shown
+    assert "<details>" in shown
+    assert "0,1000" in shown
+    assert 'src="data:image/svg+xml;base64,' in shown
+
+
+def test_tables_escape_their_texts():
+    """Ningún texto llega a la página como HTML."""
+    shown = report.table(pd.DataFrame({"<b>": ["<script>"]}), "<i>").data
+    assert "<script>" not in shown
+    assert "<b>" not in shown
+    assert "<i>" not in shown
+
+
+def test_summary_counts_parameters():
+    """El resumen de la variante impresa en 2020 dice 34 535 = 34 455 + 80."""
+    shown = report.summary(models.printed_variant()).data
+    assert "34\xa0535 parámetros: 34\xa0455 se entrenan y 80 no." in shown
