@@ -210,12 +210,13 @@ def confusions_table(confusions: pd.DataFrame, caption: str) -> HTML:
 def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:
     """Media de las semillas, época a época, de una métrica de la historia en sus tres sentidos."""
     columns = {
-        f"{name}, {label}": pd.DataFrame([run.history[prefix + metric] for run in runs]).mean().map(number)
+        f"{name}, {label}": pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1).mean(axis=1)
         for name, runs in runs_by_name.items()
         for prefix, label in SENSES.items()
     }
     frame = pd.DataFrame(columns)
-    return frame.assign(Época=frame.index + 1).set_index("Época").reset_index()
+    frame.insert(0, "Época", frame.index + 1)
+    return frame.map(lambda value: value if isinstance(value, int) else number(value))
 
 
 def in_test(measured: pd.DataFrame, name: str) -> str:

@@ -1,6 +1,5 @@
 """Pruebas de tarea4.plots: lo que la figura dibuja es lo que los datos dicen, y se lee."""
 
-import warnings
 from xml.etree import ElementTree
 
 import matplotlib
@@ -18,6 +17,8 @@ from tarea4.evaluation import calibration, confident_errors, confusion, mean_int
 from tarea4.training import Run
 
 matplotlib.use("Agg")
+# Una advertencia de NumPy o de Matplotlib (un NaN, un eje que no cabe) es una figura mal hecha.
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def make_run(seed: int, n_epochs: int) -> Run:
@@ -95,10 +96,8 @@ FIGURES = {
 
 @pytest.fixture(params=FIGURES.values(), ids=FIGURES.keys())
 def make_figure(request):
-    """Cada figura, hecha sin advertencias (un eje vacío, un NaN, una etiqueta que no cabe)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield request.param
+    """Quien hace cada figura."""
+    return request.param
 
 
 def luminance(colour) -> float:
@@ -353,6 +352,15 @@ def test_digits_tell_truth_reading_and_probability(small):
     for axis, image, label in zip(axes, images, small.y_test[errors], strict=True):
         assert axis.get_title() == f"es {label}, lee {(label + 1) % 10}\n91,0 %"
         np.testing.assert_array_equal(axis.images[0].get_array(), image)
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (8, 20), (30, 10)])
+def test_digits_fill_their_columns(height, width):
+    """La imagen, de la proporción que sea, ocupa el ancho de su columna: los títulos no la encogen."""
+    figure = plots.digits(*make_digits(6, height, width))
+    figure.draw_without_rendering()
+    column = figure.bbox.width / 4
+    assert all(axis.get_window_extent().width > 0.8 * column for axis in figure.axes)
 
 
 def test_no_digits_is_said():

@@ -1,0 +1,114 @@
+"""Compara la velocidad de `tarea4.training` con la de otras bibliotecas: ``make bench`` reescribe benchmarks/README.md.
+
+Cada carrera va en un proceso propio y los competidores se turnan; se dan medianas y cocientes dentro de la misma tanda,
+porque los segundos de una máquina no dicen nada de otra.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+HERE = Path(__file__).parent
+ROUNDS = 3
+TORCH_PYTHON = HERE.parent / ".venv-bench" / "bin" / "python"  # PyTorch solo hace falta aquí
+RACES = {
+    "tarea4, simple": ("tarea4", "plain"),
+    "tarea4, regularizada": ("tarea4", "regularised"),
+    "tarea4, regularizada, 5 semillas": ("tarea4", "regularised", "5"),
+    "Keras `fit`, simple": ("keras", "plain"),
+    "Keras `fit`, regularizada": ("keras", "regularised"),
+    "PyTorch, simple": ("torch", "plain"),
+    "PyTorch, regularizada": ("torch", "regularised"),
+    "scikit-learn, simple": ("sklearn", "plain"),
+    "NumPy, solo los productos": ("numpy", "plain"),
+    "tarea4, regularizada, datos ×2": ("tarea4", "regularised", "1", "2"),
+    "tarea4, regularizada, datos ×4": ("tarea4", "regularised", "1", "4"),
+}
+# Cociente, numerador, denominador, magnitud, factor del denominador, objetivo.
+RATIOS = [
+    ("simple / PyTorch", "tarea4, simple", "PyTorch, simple", "seconds", 1, 0.6),
+    ("regularizada / PyTorch", "tarea4, regularizada", "PyTorch, regularizada", "seconds", 1, 0.35),
+    ("simple / Keras `fit`", "tarea4, simple", "Keras `fit`, simple", "seconds", 1, 0.25),
+    ("regularizada / Keras `fit`", "tarea4, regularizada", "Keras `fit`, regularizada", "seconds", 1, 0.25),
+    ("época simple / suelo de NumPy", "tarea4, simple", "NumPy, solo los productos", "epoch", 1, 3),
+    ("época regularizada / suelo de NumPy", "tarea4, regularizada", "NumPy, solo los productos", "epoch", 1, 3),
+    ("5 semillas / 5 veces una", "tarea4, regularizada, 5 semillas", "tarea4, regularizada", "seconds", 5, 0.6),
+    ("datos ×2 / datos", "tarea4, regularizada, datos ×2", "tarea4, regularizada", "seconds", 1, 2),
+    ("datos ×4 / datos", "tarea4, regularizada, datos ×4", "tarea4, regularizada", "seconds", 1, 4),
+    ("memoria, datos ×4 / datos", "tarea4, regularizada, datos ×4", "tarea4, regularizada", "memory", 1, 4),
+]
+SAME_LOSS = 0.25  # fracción: entre semillas, la pérdida mínima de validación varía un 5-10 %
+
+
+def race(name: str) -> dict:
+    """Corre un competidor en un proceso nuevo y devuelve lo que mide."""
+    library, *arguments = RACES[name]
+    python = TORCH_PYTHON if library == "torch" else sys.executable
+    command = [python, HERE / "competidores.py", library, *arguments]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if process.returncode:
+        sys.exit(f"{name} falló:\n{process.stderr}")
+    return json.loads(process.stdout)
+
+
+def table(measures: pd.DataFrame) -> str:
+    """Medianas de cada competidor, en Markdown."""
+    lines = ["| competidor | segundos, 20 épocas | segundos por época | pérdida de validación | memoria (MiB) |"]
+    lines.append("| --- | ---: | ---: | ---: | ---: |")
+    for name, row in measures.iterrows():
+        loss = "" if pd.isna(row["val_loss"]) else f"{row['val_loss']:.3f}"
+        lines.append(f"| {name} | {row['seconds']:.2f} | {row['epoch']:.3f} | {loss} | {row['memory']:.0f} |")
+    return "\n".join(lines)
+
+
+def ratios(measures: pd.DataFrame) -> str:
+    """Cocientes y objetivos, en Markdown."""
+    lines = ["| cociente | medido | objetivo |", "| --- | ---: | ---: |"]
+    for label, above, below, column, factor, target in RATIOS:
+        value = measures.loc[above, column] / (factor * measures.loc[below, column])
+        lines.append(f"| {label} | {value:.2f} | ≤ {target} |")
+    return "\n".join(lines)
+
+
+def check_same_work(measures: pd.DataFrame) -> None:
+    """Todos llegan a la misma pérdida de validación que Keras: nadie gana por hacer menos."""
+    for name, row in measures.dropna().iterrows():
+        reference = measures.loc["Keras `fit`, simple" if "simple" in name else "Keras `fit`, regularizada", "val_loss"]
+        if "datos" not in name and abs(row["val_loss"] / reference - 1) > SAME_LOSS:
+            sys.exit(f"{name}: pérdida {row['val_loss']:.4f}, y la de Keras es {reference:.4f}")
+
+
+def machine() -> str:
+    """Qué máquina es esta."""
+    info = Path("/proc/cpuinfo")
+    models = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    return f"{models[0] if models else platform.processor()}, {os.cpu_count()} núcleos, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Corre las tandas y reescribe la tabla."""
+    measured = {name: [] for name in RACES}
+    for _ in tqdm(range(ROUNDS), desc="tandas"):
+        for name in tqdm(RACES, desc="competidores", leave=False):
+            measured[name].append(race(name))
+    columns = ("seconds", "epoch", "val_loss", "memory")
+    medians = {n: {c: statistics.median([m[c] for m in ms if m[c] is not None] or [float("nan")]) for c in columns} for n, ms in measured.items()}  # fmt: skip  # noqa: E501
+    measures = pd.DataFrame.from_dict(medians, orient="index")
+    check_same_work(measures)
+    text = (HERE / "plantilla.md").read_text(encoding="utf-8")
+    text = text.format(table=table(measures), ratios=ratios(measures), machine=machine(), date=time.strftime("%Y-%m-%d"))
+    (HERE / "README.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

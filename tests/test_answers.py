@@ -1,0 +1,156 @@
+"""Prueba las respuestas a Q1, Q3, Q4 y Q5: que la frase y el desenlace cambian cuando cambia lo medido."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tarea4 import models
+from tarea4.answers import common, q1, q3, q4, q5
+from tarea4.training import Run, train_seeds
+
+SEEDS = range(5)
+NOISE = np.array([0.0, 0.001, -0.001, 0.002, -0.002])
+
+
+def measured(**means):
+    """Tabla como la de `results`: cada modelo, con la pérdida de validación dada y una exactitud acorde."""
+    rows = []
+    for shift, (name, loss) in enumerate(means.items()):
+        for seed in SEEDS:
+            value = loss + NOISE[(seed + shift) % 5]
+            row = {"model": name.replace("_", " "), "seed": seed, "val_loss": value, "test_loss": value}
+            rows.append(row | {"val_accuracy": 1 - value / 5, "test_accuracy": 1 - value / 5})
+    return pd.DataFrame(rows)
+
+
+def run(seed, epoch, n_epochs=4, seconds=1.0):
+    """Un entrenamiento que cumple los umbrales 0.08 y 0.98 desde `epoch`, en los tres sentidos, o nunca."""
+    reached = [epoch is not None and i >= epoch for i in range(1, n_epochs + 1)]
+    losses, accuracies = [0.05 if ok else 0.5 for ok in reached], [0.99 if ok else 0.9 for ok in reached]
+    history = {f"{p}{m}": v for p in ("", "train_", "val_") for m, v in (("loss", losses), ("accuracy", accuracies))}
+    return Run(None, seed, history | {"seconds": [seconds] * n_epochs}, n_epochs * seconds)
+
+
+@pytest.mark.parametrize(
+    ("regularised", "choice"),
+    [(0.07, "es preferible el modelo regularizado"), (0.5, "es preferible el modelo simple"), (0.1, "ninguno es")],
+)
+def test_q1_prefers_what_the_seeds_prefer(regularised, choice):
+    """Q1 prefiere el modelo con menor pérdida de validación, o ninguno si las semillas no los distinguen."""
+    answer = q1.answer_q1(measured(simple=0.1, regularizado=regularised))
+    assert answer.verdict.startswith(choice)
+    assert choice in answer.text
+
+
+def test_q1_with_one_model_asks_for_both():
+    """Con un solo modelo, Q1 da su exactitud y dice cómo compararlo."""
+    answer = q1.answer_q1(measured(simple=0.1))
+    assert answer.verdict == "sin comparación"
+    assert "98,00 ± 0,03 %" in answer.text
+    assert "«ambos»" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("simple", "regularised", "outcome"),
+    [
+        ([3, 3, 4, 3, 4], [1, 1, 2, 1, 1], "se confirma"),
+        ([1, 1, 2, 1, 1], [3, 3, 4, 3, 4], "se refuta"),
+        ([2, 3, 2, 3, 2], [None] * 5, "se refuta"),
+        ([2, 3, 2, 3, 2], [3, 2, 2, 2, 3], "estas semillas no lo deciden"),
+        ([None] * 5, [None] * 5, "estas semillas no lo deciden"),
+    ],
+)
+def test_q1_claims_follow_the_epochs(simple, regularised, outcome):
+    """Las afirmaciones de 2020 se confirman, se refutan o quedan abiertas según las épocas de cada semilla."""
+    arrivals = {"simple": simple, "regularizado": regularised}
+    runs = {name: [run(*pair) for pair in enumerate(epochs)] for name, epochs in arrivals.items()}
+    claims = q1.claims_q1(common.reaching(runs, 0.08, 0.98))
+    assert [claim.outcome for claim in claims] == [outcome] * 4
+
+
+def test_reaching_counts_one_epoch_more_when_missed():
+    """Quien no llega cuenta con una época más de las que entrenó, y su época queda vacía."""
+    reached = common.reaching({"a": [run(0, 2, seconds=3.0), run(1, None, seconds=3.0)]}, 0.08, 0.98)
+    rows = reached[reached["sense"] == ""]
+    assert list(rows["epoch"].isna()) == [False, True]
+    assert list(rows["epochs_waited"]) == [2, 5]
+    assert list(rows["seconds_waited"]) == [6.0, 15.0]
+
+
+def test_q3_reports_the_smallest_network_that_always_arrives():
+    """Q3 nombra la red menor que llega con todas las semillas; las que fallan con alguna no cuentan."""
+    arrivals = {"40-50-15": [1, 2], "20": [3, 4], "10": [3, None]}
+    runs = {name: [run(seed, epoch) for seed, epoch in enumerate(epochs)] for name, epochs in arrivals.items()}
+    reached = common.reaching(runs, 0.08, 0.98)
+    parameters = {"40-50-15": 34_375, "20": 15_910, "10": 7_960}
+    assert q3.smallest_reaching(reached, parameters) == "20"
+    answer = q3.answer_q3(reached, "40-50-15", parameters)
+    assert answer.verdict == "40-50-15 llega con todas las semillas"
+    assert "llega con 2 de 2 semillas, entre las épocas 1 y 2" in answer.text
+    assert "La menor de las 3 probadas que llega con todas es 20 (15\xa0910 parámetros)." in answer.text
+    assert [claim.outcome for claim in q3.claims_q3(reached, "10")] == ["depende de la semilla"] * 3
+    assert q3.answer_q3(reached, "10", parameters).verdict == "10 no llega con todas las semillas"
+
+
+def test_q3_when_nobody_arrives():
+    """Sin ninguna red que llegue, Q3 lo dice y la afirmación de 2020 se refuta."""
+    reached = common.reaching({"40-50-15": [run(0, None), run(1, None)]}, 0.08, 0.98)
+    answer = q3.answer_q3(reached, "40-50-15", {"40-50-15": 34_375})
+    assert "no llega con ninguna de 2 semillas" in answer.text
+    assert "Ninguna de las redes probadas llega" in answer.text
+    assert [claim.outcome for claim in q3.claims_q3(reached, "40-50-15")] == ["se refuta"] * 3
+
+
+@pytest.mark.parametrize(("best", "verdict"), [(0.07, "mejor"), (0.5, "peor"), (0.1, "sin diferencia")])
+def test_best_model_is_compared_with_the_one_it_came_from(best, verdict):
+    """El mejor de los probados se compara con el de partida; lo pedido, con el mejor."""
+    table = measured(base=0.1, elegido=best, pedido=0.3)
+    answer = common.answer_best(table, "elegido", "base", 7, "pedido")
+    assert answer.verdict == f"frente al de partida, {verdict}"
+    assert "**El mejor de 7 modelos probados es: elegido.**" in answer.text
+    assert "el modelo pedido (pedido)" in answer.text.lower()
+    assert "pedido" not in common.answer_best(table, "elegido", "base", 7, "elegido").text
+
+
+def test_best_model_has_the_least_validation_loss():
+    """Se elige por la pérdida de validación, no por la de prueba."""
+    table = measured(a=0.2, b=0.1, c=0.3)
+    table["test_loss"] = -table["val_loss"]
+    assert common.best_model(table) == "b"
+
+
+def test_q4_says_what_tiny_alphas_do(small):
+    """Alfas de 0 y de 0 dan los mismos pesos bit a bit; con alfas de 1, no; y las frases lo cuentan."""
+    runs = {a: train_seeds(models.regularised((6,), alpha_l1=a), small, [0, 1], epochs=1) for a in (0.0, 1.0)}
+    again = train_seeds(models.regularised((6,), alpha_l1=0.0), small, [0, 1], epochs=1)
+    assert q4.same_weights(runs[0.0], again) == 2
+    assert q4.same_weights(runs[0.0], runs[1.0]) == 0
+    table = measured(alfas_de_2020=0.1, sin_alfas=0.1, respuesta_de_2020=0.2, mejor=0.1)
+    tiny, model = q4.claims_q4(table, "mejor", 0)
+    assert "en 0 de 5 semillas" in tiny.evidence
+    assert tiny.outcome == "estas semillas no lo deciden"
+    assert model.outcome == "se refuta"
+
+
+def test_grid_table_is_read_by_rate_and_alpha():
+    """La rejilla se ordena en filas de tasas y columnas de alfas, sin lo que no es de ella."""
+    settings = {"a": (0.0, 0.0, 0.0), "b": (0.0, 1e-3, 1e-3), "c": (0.2, 0.0, 0.0), "d": (0.2, 1e-3, 1e-3)}
+    explored = measured(a=0.1, b=0.2, c=0.3, d=0.4, otro=0.9)
+    grid = q4.grid_table(explored, settings | {"otro": (0.5, 1.0, 0.0)}, list(settings.values()))
+    np.testing.assert_allclose(grid, [[0.1, 0.2], [0.3, 0.4]])
+    assert (list(grid.index), list(grid.columns)) == ([0.0, 0.2], [0.0, 1e-3])
+
+
+@pytest.mark.parametrize(
+    ("old", "best", "outcomes"),
+    [
+        (0.124, 0.05, ["dentro de lo que da la semilla", "superado"]),
+        (0.5, 0.9, ["fuera de lo que da la semilla", "no alcanzado"]),
+        (0.5, 0.124, ["fuera de lo que da la semilla", "no se distinguen"]),
+    ],
+)
+def test_q5_places_2020_among_the_seeds(old, best, outcomes):
+    """La exactitud de 2020, 0.9752 (aquí, pérdida 0.124), se juzga con la dispersión de su receta y con el mejor."""
+    table = measured(red_de_2020=old, mejor=best)
+    claims = [claim for claim in q5.claims_q5(table, "mejor", "red de 2020") if "exactitud" in claim.statement]
+    assert [claim.outcome for claim in claims] == outcomes
