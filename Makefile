@@ -29,8 +29,13 @@ test: entorno ## estilo, pruebas, nbval, construcción estricta y repeticiones c
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest --nbval --nbval-current-env --durations=10 tests $(CUADERNOS)
 
-bench: entorno ## compara la velocidad de entrenamiento
+bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y reescribe benchmarks/README.md
 	$(BIN)/python benchmarks/velocidad.py
+
+.venv-bench/.instalado: benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --disable-pip-version-check -r benchmarks/requirements.txt
+	touch $@
 
 constraints: entorno ## vuelve a resolver constraints.txt a partir de requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv==0.13.9

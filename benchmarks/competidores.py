@@ -4,6 +4,7 @@ Todos entrenan la misma red sobre las mismas imágenes, con Adam, lotes de 128 y
 pesos sin entrenar. Se mide desde que los datos están en memoria y la biblioteca importada, compilación incluida.
 """
 
+import itertools
 import json
 import resource
 import sys
@@ -101,7 +102,7 @@ def numpy_floor(kind: str) -> dict:
     x, _, x_val, _ = mnist()
     widths = (784, *SIZES, 10)
     rng = np.random.default_rng(0)
-    weights = [rng.normal(0, 0.05, shape).astype("float32") for shape in zip(widths, widths[1:], strict=False)]
+    weights = [rng.normal(0, 0.05, shape).astype("float32") for shape in itertools.pairwise(widths)]
     clock = Clock()
     for _ in range(EPOCHS):
         for start in range(0, len(x), BATCH_SIZE):

@@ -7,7 +7,6 @@ porque los segundos de una máquina no dicen nada de otra.
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
@@ -91,7 +90,9 @@ def machine() -> str:
     """Qué máquina es esta."""
     info = Path("/proc/cpuinfo")
     models = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor()}, {os.cpu_count()} núcleos, Python {platform.python_version()}"
+    return (
+        f"{models[0] if models else platform.processor()}, {os.cpu_count()} núcleos, Python {platform.python_version()}"
+    )
 
 
 def main() -> None:
@@ -100,12 +101,13 @@ def main() -> None:
     for _ in tqdm(range(ROUNDS), desc="tandas"):
         for name in tqdm(RACES, desc="competidores", leave=False):
             measured[name].append(race(name))
-    columns = ("seconds", "epoch", "val_loss", "memory")
-    medians = {n: {c: statistics.median([m[c] for m in ms if m[c] is not None] or [float("nan")]) for c in columns} for n, ms in measured.items()}  # fmt: skip  # noqa: E501
-    measures = pd.DataFrame.from_dict(medians, orient="index")
+    measures = pd.concat({name: pd.DataFrame(rows, dtype=float) for name, rows in measured.items()})
+    measures = measures.groupby(level=0, sort=False).median()
     check_same_work(measures)
     text = (HERE / "plantilla.md").read_text(encoding="utf-8")
-    text = text.format(table=table(measures), ratios=ratios(measures), machine=machine(), date=time.strftime("%Y-%m-%d"))
+    text = text.format(
+        table=table(measures), ratios=ratios(measures), machine=machine(), date=time.strftime("%Y-%m-%d")
+    )
     (HERE / "README.md").write_text(text, encoding="utf-8")
     print(text)
 

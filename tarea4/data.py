@@ -44,7 +44,7 @@ class Dataset:
 
     @property
     def input_size(self) -> int:
-        """Número de píxeles de una imagen: el tamaño de la entrada de las redes."""
+        """Número de píxeles de una imagen, que es el tamaño de la entrada de las redes."""
         return self.image_shape[0] * self.image_shape[1]
 
 

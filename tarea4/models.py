@@ -1,5 +1,6 @@
 """Las dos familias de redes de la Tarea 4: la simple y la regularizada, con cualquier número y tamaño de capas."""
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -15,25 +16,35 @@ OUTPUT_LOSSES = {
 
 @keras.saving.register_keras_serializable("tarea4")
 class Dropout(keras.layers.Dropout):
-    """Dropout de Keras que también admite máscaras sorteadas fuera del grafo.
+    """Dropout de Keras cuyas máscaras pueden salir de dos claves dadas en cada paso.
 
-    En una CPU, XLA tarda decenas de veces más en sortear las máscaras que en entrenar; `tarea4.training` las sortea
-    con NumPy y las entrega en `bits`. Sin ellas (`fit`, `predict`, `evaluate`) es el Dropout de Keras.
+    En una CPU, XLA tarda en sortear las máscaras de Keras decenas de veces más que en entrenar. Con `keys`, que pone
+    `tarea4.training`, cada unidad del lote se conserva o no según una función de mezcla de su posición y de las dos
+    claves, que se calcula a la vez que el producto de la capa; sin ellas (`fit`, `predict`) es el Dropout de Keras.
 
     References
     ----------
     N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014.
+    A. Appleby, "MurmurHash3", 2011: la mezcla final de 32 bits.
     https://keras.io/api/layers/regularization_layers/dropout/
     """
 
-    bits: tf.Tensor | None = None  # uint16, de la forma de la entrada
+    keys: tf.Tensor | None = None  # dos enteros uint32
 
     def call(self, inputs, training=False):
-        if not training or self.bits is None:
+        if not training or self.keys is None:
             return super().call(inputs, training=training)
-        # Con 16 bits, la tasa efectiva difiere de la pedida en menos de 2**-16.
-        kept = tf.cast(self.bits, inputs.dtype) >= self.rate * 2**16
-        return tf.where(kept, inputs / (1 - self.rate), 0)
+        position = tf.cast(tf.range(math.prod(inputs.shape)), tf.uint32)
+        bits = _mix(_mix(position + self.keys[0]) ^ self.keys[1])
+        # Los 24 bits altos caben exactos en float32: la tasa se cumple con un error menor que 2**-24.
+        uniform = tf.cast(tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32)), inputs.dtype) * 2.0**-24
+        return tf.where(tf.reshape(uniform, inputs.shape) >= self.rate, inputs / (1 - self.rate), 0)
+
+
+def _mix(bits: tf.Tensor) -> tf.Tensor:
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        bits = (bits ^ tf.bitwise.right_shift(bits, tf.constant(shift, tf.uint32))) * tf.constant(factor, tf.uint32)
+    return bits ^ tf.bitwise.right_shift(bits, tf.constant(16, tf.uint32))
 
 
 @keras.saving.register_keras_serializable("tarea4")

@@ -189,14 +189,13 @@ def reached_table(reached: pd.DataFrame, parameters: dict[str, int], caption: st
 
 def explored_table(explored: pd.DataFrame, caption: str) -> HTML:
     """Validación media de los modelos explorados, de menor a mayor pérdida."""
-    columns = ["parameters", "val_loss", "val_accuracy", "best_epoch", "seconds"]
+    columns = ["parameters", "val_loss", "val_accuracy", "best_epoch"]
     means = explored.groupby("model", sort=False)[columns].mean().sort_values("val_loss")
     formatted = {
         "Parámetros": means["parameters"].map(lambda value: number(value, 0)),
         "Pérdida": means["val_loss"].map(number),
         "Exactitud": means["val_accuracy"].map(percent),
         "Mejor época": means["best_epoch"].map(lambda value: number(value, 1)),
-        "Segundos": means["seconds"].map(lambda value: number(value, 1)),
     }
     return table(pd.DataFrame(formatted).rename_axis("Modelo").reset_index(), caption)
 
@@ -205,6 +204,18 @@ def confusions_table(confusions: pd.DataFrame, caption: str) -> HTML:
     """Las confusiones de `tarea4.evaluation.worst_confusions`, en español."""
     spanish = confusions.assign(fraction=confusions["fraction"].map(percent))
     return table(spanish.set_axis(["Clase", "Predicha", "Imágenes", "De su clase"], axis=1), caption)
+
+
+def seeds_table(measured: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Una métrica por modelo (columnas) y semilla (filas)."""
+    by_seed = measured.pivot(index="seed", columns="model", values=metric).map(number)
+    return by_seed.rename_axis(index="Semilla", columns=None).reset_index()
+
+
+def confusion_table(matrices: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Las cuentas de una o más matrices de confusión, una fila por modelo y clase verdadera."""
+    frames = {name: pd.DataFrame(cm).rename_axis("Clase").reset_index() for name, cm in matrices.items()}
+    return pd.concat(frames, names=["Modelo"]).reset_index("Modelo")
 
 
 def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def train_seeds(
     """Entrena desde cero una copia de `model` por semilla; la misma semilla da siempre el mismo resultado.
 
     Cada época entera es una sola función compilada con XLA que repite el `train_step` de Keras sobre lotes tomados
-    por índice; las máscaras de dropout se sortean fuera. Si `batch_size` no divide al número de imágenes, el último
+    por índice. Si `batch_size` no divide al número de imágenes, el último
     lote se completa con las primeras de la misma época. Las tasas de dropout y las alfas son argumentos de la función,
     así que redes que solo difieren en ellas comparten la compilación. Las semillas corren en paralelo, un hilo por
     núcleo.
@@ -170,12 +170,14 @@ class _Engine:
         self.run_epoch = tf.function(self._run_epoch, jit_compile=True)
         self.evaluate = tf.function(self._evaluate)
 
-    def _run_epoch(self, x, y, order, rates, masks, alphas):
+    def _run_epoch(self, x, y, order, keys, rates, alphas):
         self._set_alphas(alphas)
+        for layer, rate in zip(self.dropouts, rates, strict=True):
+            layer.rate = rate
 
         def step(i):
-            for layer, rate, bits in zip(self.dropouts, rates, masks, strict=True):
-                layer.rate, layer.bits = rate, bits[i]
+            for k, layer in enumerate(self.dropouts):
+                layer.keys = keys[i, k]
             self.model.train_step((tf.gather(x, order[i]), tf.gather(y, order[i])))
             return (i + 1,)
 
@@ -195,7 +197,7 @@ class _Engine:
 
     def train(self, copy, tensors, seed, epochs, callbacks) -> Run:
         start = time.perf_counter()
-        rng = np.random.Generator(np.random.SFC64(seed))
+        rng = np.random.default_rng(seed)
         rates = [tf.constant(layer.rate) for layer in copy.layers if isinstance(layer, Dropout)]
         alphas = [(tf.constant(penalty.l1), tf.constant(penalty.l2)) for penalty in _penalties(copy)]
         self.model.set_weights(copy.get_weights())
@@ -222,9 +224,9 @@ class _Engine:
     def _one_epoch(self, tensors, rng, rates, alphas) -> dict[str, float]:
         start = time.perf_counter()
         order = np.resize(rng.permutation(len(tensors["train"][0])), self.batch_shape).astype("int32")
-        masks = [_random_bits(rng, (*self.batch_shape, *layer.input.shape[1:])) for layer in self.dropouts]
+        keys = rng.integers(2**32, size=(len(order), len(self.dropouts), 2), dtype="uint32")
         self.model.reset_metrics()
-        self.run_epoch(*tensors["train"], order, rates, masks, alphas)
+        self.run_epoch(*tensors["train"], order, keys, rates, alphas)
         logs = {name: float(value) for name, value in self.model.get_metrics_result().items()}
         for split, (x, y) in tensors.items():
             loss, accuracy, penalties = self.evaluate(x, y, alphas)
@@ -263,12 +265,6 @@ def _penalties(model: keras.Sequential) -> list[ActivityPenalty]:
 def _as_tensors(data: Dataset, split: str) -> tuple[tf.Tensor, tf.Tensor]:
     labels = tf.one_hot(getattr(data, f"y_{split}"), data.n_classes)
     return tf.constant(getattr(data, f"x_{split}")), labels
-
-
-def _random_bits(rng: np.random.Generator, shape: tuple[int, ...]) -> tf.Tensor:
-    n_words = -(-np.prod(shape) // 4)
-    bits = rng.bit_generator.random_raw(n_words).view("uint16")
-    return tf.constant(bits[: np.prod(shape)].reshape(shape))
 
 
 def _callbacks(seed: int, epochs: int, patience: int | None, show_progress: bool) -> list[keras.callbacks.Callback]:

@@ -83,19 +83,26 @@ def test_unknown_output_is_named():
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.2, 0.9])
-def test_dropout_with_given_bits_is_exact(rate):
-    """Con los 65 536 valores de 16 bits una vez cada uno, anula la fracción pedida y reescala el resto."""
-    layer = models.Dropout(rate)
-    layer.bits = tf.range(2**16, dtype=tf.int32)
-    output = layer(tf.ones(2**16), training=True).numpy()
-    # Una tasa se cumple salvo un valor de los 65 536.
-    assert abs((output == 0).mean() - rate) <= 2**-16
-    np.testing.assert_allclose(output[output != 0], 1 / (1 - rate), rtol=1e-6)
-    np.testing.assert_array_equal(layer(tf.ones(5), training=False), np.ones(5))
+def test_dropout_with_keys_has_its_rate(rate):
+    """Anula la fracción pedida y reescala el resto; iguales claves dan la misma máscara, y otras, una independiente."""
+    layer, n = models.Dropout(rate), 1000 * 1001
+    dropped = []
+    for keys in ((1, 2), (1, 2), (1, 3), (2, 2)):
+        layer.keys = tf.constant(keys, tf.uint32)
+        output = layer(tf.ones((1000, 1001)), training=True).numpy()
+        np.testing.assert_allclose(output[output != 0], 1 / (1 - rate), rtol=1e-6)
+        dropped.append(output == 0)
+    np.testing.assert_array_equal(dropped[0], dropped[1])
+    # Cinco desviaciones típicas de una proporción en n sorteos: la de una máscara y la de dos independientes, entre
+    # claves distintas y entre unidades vecinas.
+    pairs = [(dropped[0], dropped[2]), (dropped[0], dropped[3]), (dropped[0][:, 1:], dropped[0][:, :-1])]
+    for found, expected in [(dropped[0], rate), *((a & b, rate**2) for a, b in pairs)]:
+        assert abs(found.mean() - expected) <= 5 * np.sqrt(expected * (1 - expected) / n)
+    np.testing.assert_array_equal(layer(tf.ones((2, 3)), training=False), np.ones((2, 3)))
 
 
-def test_dropout_without_bits_is_that_of_keras():
-    """Sin máscaras dadas, sortea las suyas como Keras."""
+def test_dropout_without_keys_is_that_of_keras():
+    """Sin claves dadas, sortea las suyas como Keras."""
     x = tf.ones((100, 100))
     expected = keras.layers.Dropout(0.3, seed=1)(x, training=True)
     np.testing.assert_array_equal(models.Dropout(0.3, seed=1)(x, training=True), expected)

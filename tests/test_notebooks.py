@@ -96,3 +96,37 @@ def test_parameters_cell(name, notebook):
     for parameter in declared.values():
         assert parameter["inferred_type_name"] != "None", parameter
         assert parameter["help"], parameter
+
+
+TYPED = re.compile(r"\d+[.,]\d+|\d+\s?%")
+QUOTED = re.compile(r"^>.*$|«[^»]*»|`[^`]*`|\$[^$]*\$|\{cite[^`]*`[^`]*`|\]\([^)]*\)", re.MULTILINE)
+
+
+def typed_numbers(text):
+    """Cifras con decimales o porcentajes escritos a mano, en frases que no citan a 2020."""
+    return [s for s in re.split(r"(?<=[.:|])\s", QUOTED.sub("", text)) if TYPED.search(s) and "2020" not in s]
+
+
+def test_no_number_is_typed_into_prose(notebook):
+    """La prosa no lleva cifras medidas escritas a mano: se calculan, o citan a 2020."""
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert [found for text in prose for found in typed_numbers(text)] == []
+
+
+def test_no_number_is_typed_into_the_conclusions():
+    """Tampoco las conclusiones: en su tabla, solo la columna de 2020 lleva cifras escritas."""
+    text = (ROOT / "book" / "conclusiones.md").read_text(encoding="utf-8")
+    header, rows = None, []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        header = header or cells or None
+        rows += [cell for name, cell in zip(header or [], cells, strict=False) if "2020" not in name]
+    prose = [line for line in text.splitlines() if not line.startswith("|")]
+    assert [found for part in [*prose, *rows] for found in typed_numbers(part)] == []
+
+
+def test_a_typed_number_is_found():
+    """El buscador encuentra una cifra escrita a mano, y deja pasar una citada."""
+    assert typed_numbers("La exactitud llega a 0,9812 en prueba.")
+    assert typed_numbers("Sube un 3 % con dropout.")
+    assert not typed_numbers("En 2020 dio 0.9752. Dijo «97,5 %» y `0.08`.")

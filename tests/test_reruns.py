@@ -53,6 +53,26 @@ def other_data(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def few_images(tmp_path_factory):
+    """Las primeras 6 000 imágenes de MNIST, y el mismo archivo con imágenes y etiquetas de prueba al azar."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("pocas")
+    with np.load(Path(tarea4.__file__).with_name("mnist.npz")) as mnist:
+        arrays = {name: mnist[name][: 6000 if "train" in name else 1000] for name in mnist.files}
+    poison = {"x_test": rng.integers(0, 256, (1000, 28, 28), dtype="uint8"), "y_test": rng.integers(0, 10, 1000)}
+    np.savez(folder / "limpia.npz", **arrays)
+    np.savez(folder / "envenenada.npz", **(arrays | poison))
+    return folder
+
+
+def texts(notebook):
+    """Todo lo que escriben las celdas de código, en orden."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    data = [(output.get("data", {}), output.get("text", "")) for output in outputs]
+    return [item.get("text/markdown") or item.get("text/html") or text for item, text in data]
+
+
 @pytest.mark.parametrize("data", ["mnist", "otros"])
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_rerun(name, data, tmp_path, other_data):
@@ -91,3 +111,55 @@ def test_sentence_of_a_wrong_parameter(parameter, value, sentence, tmp_path):
     process, _ = rerun("q4", tmp_path, {parameter: value})
     assert process.returncode != 0
     assert sentence in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "sentences"),
+    [
+        (
+            "q1",
+            {"alpha_l1": 10, "dropout": 0.9, "epochs": 4},
+            ["Veredicto: es preferible el modelo simple", "es preferible el modelo simple.**", "se refuta"],
+        ),
+        ("q1", {"epochs": 1}, ["no llega con ninguna de 5 semillas"]),
+        (
+            "q3",
+            {"epochs": 1, "candidates": [[8]]},
+            ["40-50-15 no llega con todas las semillas", "Ninguna de las redes"],
+        ),
+        (
+            "q4",
+            {"dropout": 0.9, "alpha_l1": 10, "dropout_grid": [0.9], "alpha_grid": [10], "epochs": 4},
+            ["Veredicto: frente al de partida, peor", "tiene mayor pérdida en validación"],
+        ),
+        (
+            "q5",
+            {"dropout": 0.9, "alpha_l1": 10, "candidates": [[40, 50, 15], [8]], "epochs": 4},
+            ["no alcanzado", "fuera de lo que da la semilla"],
+        ),
+    ],
+)
+def test_absurd_parameters_change_the_answer(name, parameters, sentences, tmp_path, few_images):
+    """Con parámetros absurdos, la respuesta dice lo que entonces es verdad."""
+    process, notebook = rerun(name, tmp_path, parameters | {"data_path": few_images / "limpia.npz"})
+    assert process.returncode == 0, process.stderr
+    written = "\n".join(texts(notebook))
+    for sentence in sentences:
+        assert sentence in written
+
+
+@pytest.mark.parametrize("name", ["q4", "q5"])
+def test_the_test_images_choose_nothing(name, tmp_path, few_images):
+    """Con las imágenes de prueba envenenadas, todo lo que se elige y se dice de la validación queda igual."""
+    chosen = {}
+    for data in ("limpia", "envenenada"):
+        parameters = COMMON | PARAMETERS[name] | {"data_path": few_images / f"{data}.npz"}
+        process, notebook = rerun(name, tmp_path, parameters)
+        assert process.returncode == 0, process.stderr
+        written = texts(notebook)
+        verdict = next(text for text in written if "Veredicto:" in text)
+        answer = next(text for text in written if text.startswith("**El mejor de"))
+        chosen[data] = verdict, answer.split(" en prueba ")[0].rsplit(".", 1)[0]
+        tested = [text for text in written if "exactitud en prueba" in text]
+    assert chosen["limpia"] == chosen["envenenada"]
+    assert tested

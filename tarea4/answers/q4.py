@@ -1,9 +1,10 @@
-"""La respuesta a Q4: el mejor modelo regularizado con las capas de Q3."""
+"""La respuesta a Q4: el mejor modelo regularizado con las capas de Q3, y lo que hace cada alfa."""
 
 import numpy as np
 import pandas as pd
 
 from tarea4.answers.common import OUTCOMES, Claim, compare
+from tarea4.evaluation import paired_difference
 from tarea4.report import number, outcome, plural, scientific, verdict
 from tarea4.training import Run
 
@@ -13,39 +14,53 @@ def regularised_label(dropout: float, alpha_l1: float, alpha_l2: float) -> str:
     return f"dropout {number(dropout, 2)}, l1 = {scientific(alpha_l1)}, l2 = {scientific(alpha_l2)}"
 
 
+def alpha_table(explored: pd.DataFrame, labels: dict[float, str], metric: str = "val_loss") -> pd.DataFrame:
+    """Una métrica por alfa (filas, de menor a mayor) y semilla (columnas); `labels` da el modelo de cada alfa."""
+    by_model = explored.pivot(index="model", columns="seed", values=metric)
+    return pd.DataFrame({alpha: by_model.loc[labels[alpha]] for alpha in sorted(labels)}).T.rename_axis("alfa")
+
+
+def alpha_effects(losses: pd.DataFrame) -> str:
+    """Qué alfas cambian la pérdida de validación, comparada por semillas con la de la menor alfa de `alpha_table`."""
+    base, *others = losses.index
+    effects = {a: outcome(paired_difference(losses.loc[a], losses.loc[base]), lower_is_better=True) for a in others}
+    words = {"mejor": "la bajan", "peor": "la suben", "sin diferencia": "no la cambian de modo que se distinga"}
+    groups = {word: [scientific(a) for a in others if effects[a] == key] for key, word in words.items()}
+    parts = [f"{word} {', '.join(alphas)}" for word, alphas in groups.items() if alphas]
+    return f"Frente a alfa = {scientific(base)}, la pérdida de validación: {'; '.join(parts) or 'sin otras alfas'}."
+
+
 def same_weights(runs: list[Run], others: list[Run]) -> int:
     """En cuántas semillas dos modelos de igual forma acaban con los mismos pesos, hasta el último bit."""
-    pairs = zip(runs, others, strict=True)
     return sum(
         all(np.array_equal(a, b) for a, b in zip(run.model.get_weights(), other.model.get_weights(), strict=True))
-        for run, other in pairs
+        for run, other in zip(runs, others, strict=True)
     )
 
 
-def grid_table(explored: pd.DataFrame, settings: dict[str, tuple], grid: list[tuple]) -> pd.DataFrame:
-    """Pérdida de validación media de cada punto de la rejilla: filas, tasa de dropout; columnas, alfa."""
-    loss = explored.groupby("model")["val_loss"].mean()
-    cells = [(*setting[:2], loss[label]) for label, setting in settings.items() if setting in grid]
-    frame = pd.DataFrame(cells, columns=["tasa de dropout", "alfa", "val_loss"])
-    return frame.pivot(index="tasa de dropout", columns="alfa", values="val_loss")
-
-
-def claims_q4(measured: pd.DataFrame, best: str, identical: int) -> list[Claim]:
-    """Qué hacen las alfas de 2020, comparadas con ninguna, y cómo queda el modelo de 2020 frente al mejor."""
-    n = measured["seed"].nunique()
-    alphas = compare(measured, "alfas de 2020", "sin alfas", "val_loss")
-    model = compare(measured, "respuesta de 2020", best, "val_loss")
-    bits = f"Con ellas y sin ellas los pesos finales coinciden bit a bit en {identical} de {plural(n, 'semilla')}."
-    effect = verdict("el modelo con esas alfas", "el que no las tiene", "loss", alphas, "en validación")
+def claims_q4(measured: pd.DataFrame, best: str, base: str, identical: int, effects: str) -> list[Claim]:
+    """Qué hacen las alfas de 2020, comparadas con ninguna, y cómo queda el modelo de 2020 frente al mejor de hoy."""
+    seeds = plural(measured["seed"].nunique(), "semilla")
+    alphas, model, layers = (
+        compare(measured, name, other, "val_loss")
+        for name, other in (("alfas de 2020", "sin alfas"), ("respuesta de 2020", best), ("respuesta de 2020", base))
+    )
+    bits = f"Con ellas y sin ellas los pesos finales coinciden bit a bit con {identical} de {seeds}."
+    effect = verdict("el modelo con ellas", "el que no las tiene", "loss", alphas, "en validación")
     return [
         Claim(
             "Unas alfas del orden de 10⁻¹⁵ regularizan",
-            f"{bits} {effect}",
+            f"{bits} {effect} {effects}",
             OUTCOMES[outcome(alphas, lower_is_better=True)],
         ),
         Claim(
             "El mejor modelo es 25-45-25 con dropout 0.10 y l1 = 3e-15",
             verdict("el de 2020", "el mejor de hoy", "loss", model, "en validación"),
-            {"peor": "se refuta", "mejor": "se confirma"}.get(outcome(model, lower_is_better=True), "no se distinguen"),
+            OUTCOMES[outcome(model, lower_is_better=True)],
+        ),
+        Claim(
+            "Cambiar las capas de Q3 por 25-45-25 mejora",
+            verdict("la red 25-45-25", f"la de las capas de Q3 ({base})", "loss", layers, "en validación"),
+            OUTCOMES[outcome(layers, lower_is_better=True)],
         ),
     ]

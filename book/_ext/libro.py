@@ -1,0 +1,82 @@
+"""Extensión de Sphinx: lo que el tema trae en inglés, pesa de más o no se lee bien con un lector de pantalla.
+
+Se corrige en las páginas ya construidas, con el menor cambio posible, y así vale también sin JavaScript.
+"""
+
+import ast
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+from sphinx.errors import ExtensionError
+
+REPLACEMENTS = {
+    # textos que no pasan por ningún catálogo
+    'title="Toggle primary sidebar"': 'title="Mostrar u ocultar el índice del libro"',
+    'title="Toggle secondary sidebar"': 'title="Mostrar u ocultar el contenido de la página"',
+    'aria-label="Toggle hidden content"': 'aria-label="Mostrar u ocultar el contenido"',
+    'aria-label="Main"': 'aria-label="Índice del libro"',
+    'aria-label="Page"': 'aria-label="Contenido de la página"',
+    'aria-label="Descarga esta pagina"': 'aria-label="Descargar esta página"',
+    "© Copyright": "©",
+    # accesibilidad: regiones, nombres y papeles que faltan o que ya no se admiten
+    'id="pst-primary-sidebar" class=': 'id="pst-primary-sidebar" role="navigation" aria-label="Libro" class=',
+    '<summary><span class="toctree-toggle"': (
+        '<summary aria-label="Mostrar u ocultar los apartados"><span class="toctree-toggle"'
+    ),
+    ' role="doc-biblioentry"': "",
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    "<th></th>": "<td></td>",
+    '<div class="tabla">': '<div class="tabla" tabindex="0" role="group" aria-label="Tabla">',
+}
+EMPTY_LIST = re.compile(
+    r'<details><summary[^>]*><span class="toctree-toggle".*?<ul[^>]*>\s*</ul>\s*</details>', re.DOTALL
+)
+SCRIPT = re.compile(r"\s*<script\b[^>]*>.*?</script>", re.S)
+# los iconos se ven igual con la tipografía que ya está en la hoja de estilos, y thebe necesita un servidor ajeno
+UNUSED = ("fontawesome.js", "thebe", "kernelName")
+MATHJAX = "tex-svg.js"
+
+
+def mend(html: str) -> str:
+    """Devuelve la página corregida; aplicada dos veces da lo mismo."""
+    for theirs, ours in REPLACEMENTS.items():
+        html = html.replace(theirs, ours)
+    unused = UNUSED if 'class="math' in html else (*UNUSED, MATHJAX, "MathJax")
+    html = SCRIPT.sub(lambda script: "" if any(name in script[0] for name in unused) else script[0], html)
+    return EMPTY_LIST.sub("", html)
+
+
+def glued(path: Path) -> dict[str, str]:
+    """Los textos que un cuaderno ejecutado guardó con `glue`, por nombre."""
+    outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
+    texts = {
+        output.metadata.scrapbook.name: ast.literal_eval(output.data["application/papermill.record/text/plain"])
+        for output in outputs
+        if "scrapbook" in output.get("metadata", {}) and "application/papermill.record/text/html" not in output.data
+    }
+    if not any(name.endswith("_verdict") for name in texts):
+        raise ExtensionError(f"{path.name} no llegó a su veredicto: hay que ejecutarlo entero antes de publicarlo.")
+    return texts
+
+
+def finish(app, exception):
+    """Corrige cada página, pone la portada y los pesos de «Prueba el modelo», y quita lo que nadie pide."""
+    if exception or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    for path in site.rglob("*.html"):
+        path.write_text(mend(path.read_text(encoding="utf-8")), encoding="utf-8")
+    shutil.copy(site / f"{app.config.root_doc}.html", site / "index.html")
+    weights = glued(Path(app.srcdir) / "q5.ipynb")["q5_web"]  # el cuaderno que los entrena los deja en su salida
+    (site / "modelo" / "pesos.js").write_text(f"const PESOS = {weights};\n", encoding="utf-8")
+    for pattern in ("*.map", "fontawesome.js*", "*webpack-macros.html", "fa-*.ttf"):
+        for path in (site / "_static").rglob(pattern):
+            path.unlink()
+
+
+def setup(app):
+    """Registra la extensión."""
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

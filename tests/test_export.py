@@ -1,0 +1,75 @@
+"""El JSON de la página «Prueba el modelo»: los mismos pesos, en menos sitio."""
+
+import base64
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tarea4.export import web_model
+from tarea4.models import plain, regularised
+from tarea4.training import Run, train
+
+
+def unpack(text):
+    """Los float32 de un texto empaquetado."""
+    high = np.frombuffer(base64.b64decode(text), "u1").reshape(-1, 3)
+    return np.pad(high, ((0, 0), (1, 0))).copy().view("<f4").ravel()
+
+
+def forward(layers, x):
+    """Probabilidades (n, k) que dan las capas exportadas."""
+    for layer in layers:
+        if "kernel" in layer:
+            bias = unpack(layer["bias"])
+            x = x @ unpack(layer["kernel"]).reshape(-1, len(bias)) + bias
+        if "scale" in layer:
+            x = x * unpack(layer["scale"]) + unpack(layer["shift"])
+        if layer.get("activation") == "relu":
+            x = np.maximum(x, 0)
+    exponentials = np.exp(x - x.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def runs(small):
+    """Una red de cada familia, entrenada dos épocas: las medias de la normalización ya no son las iniciales."""
+    networks = {"simple": plain((12, 8)), "regularizado": regularised((12, 8), dropout=0.1, alpha_l1=1e-4)}
+    return {name: train(network, small, epochs=2) for name, network in networks.items()}
+
+
+def test_same_probabilities_as_keras(runs, small):
+    """Las probabilidades de las capas exportadas son las de Keras."""
+    exported = json.loads(web_model(runs, small))["networks"]
+    for network, run in zip(exported, runs.values(), strict=True):
+        expected = run.model.predict(small.x_test, verbose=0)
+        # cada peso lleva un error relativo de 2**-17, unas 1e-5
+        assert np.abs(forward(network["layers"], small.x_test) - expected).max() < 1e-4
+        assert network["accuracy"] == np.mean(expected.argmax(axis=1) == small.y_test)
+        assert network["parameters"] == run.model.count_params()
+
+
+def test_examples_are_test_images(runs, small):
+    """Los ejemplos son las primeras imágenes de prueba de cada clase, con su etiqueta y sin pérdida."""
+    examples = json.loads(web_model(runs, small, examples=2))["examples"]
+    assert examples["labels"] == [label for label in range(10) for _ in range(2)]
+    strip = np.asarray(Image.open(io.BytesIO(base64.b64decode(examples["png"]))))
+    first_seven = small.x_test[np.flatnonzero(small.y_test == 7)[0]].reshape(28, 28)
+    np.testing.assert_array_equal(strip[:, 14 * 28 : 15 * 28], np.rint(255 * first_seven))
+
+
+def test_two_networks_of_2020_fit_in_300_kb(small):
+    """Las dos redes más grandes de 2020 caben, con los ejemplos, en 300 kB."""
+    networks = {"simple": plain(), "regularizado": regularised((40, 50, 15, 15))}
+    runs = {name: Run(network, 0, {}, 0.0) for name, network in networks.items()}
+    assert len(web_model(runs, small)) <= 300_000
+
+
+def test_unknown_layer_is_refused(small):
+    """Una capa que la página no sabe calcular se rechaza por su nombre."""
+    network = keras.Sequential([keras.Input((784,)), keras.layers.LayerNormalization(name="otra"), *plain().layers])
+    with pytest.raises(ValueError, match="la capa otra es de tipo LayerNormalization"):
+        web_model({"simple": Run(network, 0, {}, 0.0)}, small)
