@@ -27,7 +27,7 @@ html: entorno ## construye el libro con los resultados ya guardados
 test: entorno ## estilo, pruebas, nbval, construcción estricta y repeticiones con otros parámetros
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --nbval --nbval-current-env --durations=10 tests $(CUADERNOS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --nbval --nbval-current-env --durations=10 tests $(CUADERNOS)
 
 bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y reescribe benchmarks/README.md
 	$(BIN)/python benchmarks/velocidad.py

@@ -174,6 +174,7 @@ def results_table(measured: pd.DataFrame, caption: str) -> HTML:
 def epochs_table(reached: pd.DataFrame, caption: str) -> HTML:
     """Época en que cada semilla de una red cumple los umbrales, en cada sentido de la pérdida."""
     by_seed = reached.pivot(index="seed", columns="sense", values="epoch")[list(SENSES)].rename(columns=SENSES)
+    by_seed = by_seed.astype(object).where(by_seed.notna(), "—")
     return table(by_seed.rename_axis(index="Semilla").rename_axis(columns=None).reset_index(), caption)
 
 

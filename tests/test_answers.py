@@ -126,19 +126,22 @@ def test_q4_says_what_tiny_alphas_do(small):
     assert q4.same_weights(runs[0.0], again) == 2
     assert q4.same_weights(runs[0.0], runs[1.0]) == 0
     table = measured(alfas_de_2020=0.1, sin_alfas=0.1, respuesta_de_2020=0.2, mejor=0.1)
-    tiny, model = q4.claims_q4(table, "mejor", 0)
-    assert "en 0 de 5 semillas" in tiny.evidence
+    tiny, model, layers = q4.claims_q4(table, "mejor", "mejor", 0, "Las alfas: nada.")
+    assert "con 0 de 5 semillas" in tiny.evidence
+    assert tiny.evidence.endswith("Las alfas: nada.")
     assert tiny.outcome == "estas semillas no lo deciden"
-    assert model.outcome == "se refuta"
+    assert (model.outcome, layers.outcome) == ("se refuta", "se refuta")
 
 
-def test_grid_table_is_read_by_rate_and_alpha():
-    """La rejilla se ordena en filas de tasas y columnas de alfas, sin lo que no es de ella."""
-    settings = {"a": (0.0, 0.0, 0.0), "b": (0.0, 1e-3, 1e-3), "c": (0.2, 0.0, 0.0), "d": (0.2, 1e-3, 1e-3)}
-    explored = measured(a=0.1, b=0.2, c=0.3, d=0.4, otro=0.9)
-    grid = q4.grid_table(explored, settings | {"otro": (0.5, 1.0, 0.0)}, list(settings.values()))
-    np.testing.assert_allclose(grid, [[0.1, 0.2], [0.3, 0.4]])
-    assert (list(grid.index), list(grid.columns)) == ([0.0, 0.2], [0.0, 1e-3])
+def test_alpha_effects_say_from_which_alpha_on():
+    """Cada alfa se compara por semillas con la menor: las que suben, las que bajan y las que no se distinguen."""
+    explored = measured(cero=0.1, poca=0.1, buena=0.05, mucha=0.5)
+    losses = q4.alpha_table(explored, {10.0: "mucha", 0.0: "cero", 1e-3: "buena", 1e-6: "poca"})
+    assert list(losses.index) == [0.0, 1e-6, 1e-3, 10.0]
+    assert losses.shape == (4, 5)
+    effects = q4.alpha_effects(losses)
+    for part in ("la bajan 10⁻³", "la suben 10¹", "no la cambian de modo que se distinga 10⁻⁶", "alfa = 0"):
+        assert part in effects
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """Prueba `tarea4.report`: que las cifras y las frases dicen lo que las comparaciones permiten decir."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tarea4 import models, plots, report
-from tarea4.evaluation import Comparison, paired_difference
-from tarea4.training import Run
+from tarea4.evaluation import Comparison, paired_difference, results, worst_confusions
+from tarea4.training import Run, train_seeds
 
 BASE = np.array([0.10, 0.12, 0.11, 0.13, 0.12])
 NOISE = np.array([0.001, -0.001, 0.0005, 0.0, -0.0005])
@@ -108,3 +110,41 @@ def test_summary_counts_parameters():
     """El resumen de la variante impresa en 2020 dice 34 535 = 34 455 + 80."""
     shown = report.summary(models.printed_variant()).data
     assert "34\xa0535 parámetros: 34\xa0455 se entrenan y 80 no." in shown
+
+
+def test_tables_of_results_are_in_spanish(small):
+    """Las tablas de resultados llevan encabezados en español, medias con su dispersión y las semillas como filas."""
+    runs = {"simple": train_seeds(models.plain((6,)), small, [0, 1], epochs=2)}
+    measured = results(runs, small)
+    shown = report.results_table(measured, "Resultados").data
+    for text in ("Parámetros", "Pérdida, validación", "Exactitud (%), prueba", "±", "<th>simple</th>"):
+        assert text in shown
+    assert "Mejor época" in report.explored_table(measured, "Probados").data
+    assert list(report.seeds_table(measured, "val_loss").columns) == ["Semilla", "simple"]
+    in_test = report.in_test(measured, "simple")
+    assert re.fullmatch(r"pérdida \d,\d{4} ± .* y exactitud .* ± .* % en prueba \(2 semillas\)", in_test)
+
+
+def test_confusions_are_tables():
+    """Las matrices de confusión y sus errores más frecuentes se leen como tablas."""
+    cm = np.array([[5, 1], [2, 4]])
+    counts = report.confusion_table({"simple": cm})
+    assert counts.to_numpy().tolist() == [["simple", 0, 5, 1], ["simple", 1, 2, 4]]
+    shown = report.confusions_table(worst_confusions(cm, 1), "Confusiones").data
+    assert "33,33\xa0%" in shown
+
+
+def test_thresholds_are_tables():
+    """Las épocas en que se llega a los umbrales, por semilla y por red, con una raya donde no se llega."""
+    rows = [("20", seed, sense, epoch) for sense in report.SENSES for seed, epoch in ((0, 3), (1, None))]
+    reached = pd.DataFrame(rows, columns=["model", "seed", "sense", "epoch"]).astype({"epoch": "Int64"})
+    by_seed = report.epochs_table(reached, "Épocas").data
+    assert by_seed.count("<td>3</td>") == 3
+    assert by_seed.count("—") == 3
+    assert "llega con 1 de 2 semillas, en la época 3" in report.reached_table(reached, {"20": 15_910}, "Redes").data
+
+
+def test_claims_are_a_table():
+    """Cada afirmación de 2020 va con lo medido y su desenlace."""
+    shown = report.claims_table([("a", "b", "se confirma")]).data
+    assert re.search(r"En 2020.*Hoy.*Desenlace.*se confirma", shown, re.DOTALL)
