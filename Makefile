@@ -4,7 +4,7 @@ BIN := .venv/bin
 CUADERNOS := $(sort $(wildcard book/q*.ipynb))
 INDICE := book/_build/html/index.html
 
-.PHONY: libro entorno cuadernos html test bench constraints limpiar ayuda
+.PHONY: libro entorno cuadernos html pdf test bench constraints limpiar ayuda
 .NOTPARALLEL:
 
 libro: cuadernos html ## entorno, cuadernos y libro
@@ -23,6 +23,10 @@ cuadernos: entorno ## ejecuta los cinco cuadernos, en su sitio
 html: entorno ## construye el libro con los resultados ya guardados
 	$(BIN)/jupyter-book build --all book/
 	@echo "El libro está en $(CURDIR)/$(INDICE)"
+
+pdf: html ## el informe en PDF, con el Chromium o el Chrome del sistema
+	$(BIN)/python herramientas/pdf.py book/_build/html book/_build/html/informe.pdf
+	@echo "El informe está en $(CURDIR)/book/_build/html/informe.pdf"
 
 test: entorno ## estilo, pruebas, nbval, construcción estricta y repeticiones con otros parámetros
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ Junta los capítulos en una sola página, sin código, y la imprime con el Chrom
 en la primera se mira en qué página cae cada capítulo, y la segunda lo escribe en el índice.
 """
 
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ body { max-width: none; }
 .indice li::after { content: attr(data-page); margin-left: auto; }
 h1, h2, h3 { break-after: avoid; }
 tr, figure, div.tabla, blockquote, pre, p { break-inside: avoid; }
-figure.tarea4 img { width: auto; max-width: 100%; max-height: 200mm; }
+figure.tarea4 img { width: auto; max-width: 100%; max-height: 100mm; }
 .bd-content .output pre { font-size: 9pt; }
 """
 FOOTER = {
@@ -93,6 +94,7 @@ def main(site: Path, destination: Path) -> None:
             places = reader.named_destinations
             pages = {name: reader.get_destination_page_number(places[f"/{name}"]) + 1 for name in names}
     whole.unlink()
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium cuenta mal los objetos, y pypdf lo corrige
     writer = PdfWriter(clone_from=destination)
     for name, number in pages.items():
         writer.add_outline_item(title=articles[name].h1.get_text(), page_number=number - 1)

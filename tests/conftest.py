@@ -1,8 +1,10 @@
-"""Datos reales en rodajas pequeñas, compartidos por las pruebas."""
+"""Lo que comparten las pruebas: datos reales en rodajas pequeñas, el libro construido y un navegador."""
 
 import dataclasses
 
+import pdf
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tarea4 import data
 
@@ -19,3 +21,38 @@ def small(mnist) -> data.Dataset:
     sizes = {"train": 2000, "val": 500, "test": 500}
     slices = {f"{axis}_{split}": getattr(mnist, f"{axis}_{split}")[:n] for split, n in sizes.items() for axis in "xy"}
     return dataclasses.replace(mnist, **slices)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """El libro construido en una copia."""
+    from test_book import build, copy
+
+    process, html = build(copy(tmp_path_factory.mktemp("sitio")))
+    assert process.returncode == 0, process.stdout + process.stderr
+    return html
+
+
+@pytest.fixture(scope="session")
+def browser_path():
+    """Navegador del sistema; donde no lo hay, la prueba se salta y dice cómo hacerla."""
+    if not (path := pdf.browser_path()):
+        pytest.skip(f"no hay navegador: instala uno de {', '.join(pdf.BROWSERS)} (en Debian, apt-get install chromium)")
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_path):
+    """El navegador, abierto para un fichero de pruebas."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """Una pestaña nueva, sin animaciones."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    yield context.new_page()
+    context.close()

@@ -48,6 +48,8 @@ def test_q1_with_one_model_asks_for_both():
     assert answer.verdict == "sin comparación"
     assert "98,00 ± 0,03 %" in answer.text
     assert "«ambos»" in answer.text
+    (claim,) = q1.claims_q1(common.reaching({"simple": [run(0, 1)]}, 0.08, 0.98))
+    assert claim.outcome == "sin comparación"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_q4_says_what_tiny_alphas_do(small):
     assert q4.same_weights(runs[0.0], again) == 2
     assert q4.same_weights(runs[0.0], runs[1.0]) == 0
     table = measured(alfas_de_2020=0.1, sin_alfas=0.1, respuesta_de_2020=0.2, mejor=0.1)
-    tiny, model, layers = q4.claims_q4(table, "mejor", "mejor", 0, "Las alfas: nada.")
+    tiny, model, layers = q4.claims_q4(table, "mejor", "mejor", "sin alfas", 0, "Las alfas: nada.")
     assert "con 0 de 5 semillas" in tiny.evidence
     assert tiny.evidence.endswith("Las alfas: nada.")
     assert tiny.outcome == "estas semillas no lo deciden"

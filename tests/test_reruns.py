@@ -122,6 +122,7 @@ def test_sentence_of_a_wrong_parameter(parameter, value, sentence, tmp_path):
             ["Veredicto: es preferible el modelo simple", "es preferible el modelo simple.**", "se refuta"],
         ),
         ("q1", {"epochs": 1}, ["no llega con ninguna de 5 semillas"]),
+        ("q1", {"epochs": 1, "model": "simple", "seeds": [3]}, ["Veredicto: sin comparación", "Solo se ha entrenado"]),
         (
             "q3",
             {"epochs": 1, "candidates": [[8]]},

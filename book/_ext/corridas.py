@@ -36,7 +36,7 @@ def compare(path: Path) -> str:
     pairs = list(zip(*(figures(texts[f"{chapter}_today"]) for texts in (published, ours)), strict=False))
     rows += [(name, old, new, difference(old, new)) for (name, old), (_, new) in pairs]
 
-    changed = ", ".join(f"<code>{html.escape(f'{name} = {value!r}')}</code>" for name, value in parameters.items())
+    changed = ", ".join(f"<code>{html.escape(f'{name} = {value}')}</code>" for name, value in parameters.items())
     link = f'<a href="corridas/{html.escape(path.stem)}.html">{html.escape(path.stem)}</a>'
     body = "".join(
         f'<tr><th scope="row">{name}</th>{"".join(f"<td>{html.escape(text)}</td>" for text in texts)}</tr>'

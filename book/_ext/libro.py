@@ -33,6 +33,8 @@ REPLACEMENTS = {
 EMPTY_LIST = re.compile(
     r'<details><summary[^>]*><span class="toctree-toggle".*?<ul[^>]*>\s*</ul>\s*</details>', re.DOTALL
 )
+# el texto no espera a los guiones; los que van dentro de la página solo necesitan las opciones
+BLOCKING = re.compile(r'<script (?=src=")(?!src="[^"]*documentation_options)')
 SCRIPT = re.compile(r"\s*<script\b[^>]*>.*?</script>", re.S)
 # los iconos se ven igual con la tipografía que ya está en la hoja de estilos, y thebe necesita un servidor ajeno
 UNUSED = ("fontawesome.js", "thebe", "kernelName")
@@ -45,16 +47,17 @@ def mend(html: str) -> str:
         html = html.replace(theirs, ours)
     unused = UNUSED if 'class="math' in html else (*UNUSED, MATHJAX, "MathJax")
     html = SCRIPT.sub(lambda script: "" if any(name in script[0] for name in unused) else script[0], html)
-    return EMPTY_LIST.sub("", html)
+    return BLOCKING.sub("<script defer ", EMPTY_LIST.sub("", html))
 
 
 def glued(path: Path) -> dict[str, str]:
     """Los textos que un cuaderno ejecutado guardó con `glue`, por nombre."""
     outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
     texts = {
-        output.metadata.scrapbook.name: ast.literal_eval(output.data["application/papermill.record/text/plain"])
+        output.metadata.scrapbook.name: ast.literal_eval(text)
         for output in outputs
-        if "scrapbook" in output.get("metadata", {}) and "application/papermill.record/text/html" not in output.data
+        if "scrapbook" in output.get("metadata", {})
+        and (text := output.data["application/papermill.record/text/plain"]).startswith(("'", '"'))
     }
     if not any(name.endswith("_verdict") for name in texts):
         raise ExtensionError(f"{path.name} no llegó a su veredicto: hay que ejecutarlo entero antes de publicarlo.")

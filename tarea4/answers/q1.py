@@ -26,6 +26,8 @@ def answer_q1(measured: pd.DataFrame, name: str = "regularizado", other: str = "
 
 def claims_q1(reached: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> list[Claim]:
     """Si el modelo regularizado llega con más facilidad a los umbrales y si «agiliza el proceso de optimización»."""
+    if not {name, other} <= set(reached["model"]):
+        return [Claim("El modelo regularizado es preferible", "Solo se ha entrenado un modelo.", "sin comparación")]
 
     def judged(column: str, sense: str) -> str:
         rows = reached[reached["sense"] == sense]

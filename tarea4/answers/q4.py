@@ -38,12 +38,14 @@ def same_weights(runs: list[Run], others: list[Run]) -> int:
     )
 
 
-def claims_q4(measured: pd.DataFrame, best: str, base: str, identical: int, effects: str) -> list[Claim]:
-    """Qué hacen las alfas de 2020, comparadas con ninguna, y cómo queda el modelo de 2020 frente al mejor de hoy."""
+def claims_q4(
+    measured: pd.DataFrame, best: str, base: str, no_alphas: str, identical: int, effects: str
+) -> list[Claim]:
+    """Qué hacen las alfas de 2020, comparadas con ninguna, y cómo queda el modelo de 2020 frente a los de hoy."""
     seeds = plural(measured["seed"].nunique(), "semilla")
     alphas, model, layers = (
         compare(measured, name, other, "val_loss")
-        for name, other in (("alfas de 2020", "sin alfas"), ("respuesta de 2020", best), ("respuesta de 2020", base))
+        for name, other in (("alfas de 2020", no_alphas), ("respuesta de 2020", best), ("respuesta de 2020", base))
     )
     bits = f"Con ellas y sin ellas los pesos finales coinciden bit a bit con {identical} de {seeds}."
     effect = verdict("el modelo con ellas", "el que no las tiene", "loss", alphas, "en validación")
