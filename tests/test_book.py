@@ -20,6 +20,12 @@ def build(book, *options):
     return subprocess.run(command, capture_output=True, text=True, check=False), book / "_build" / "html"
 
 
+def contents():
+    """Los ficheros de _toc.yml, sin extensión."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+
+
 def copy(destination):
     """Copia las fuentes del libro, sin lo construido ni las repeticiones de quien ejecuta las pruebas."""
     return shutil.copytree(BOOK, destination / "book", ignore=shutil.ignore_patterns("_build", "*.mo", "corridas"))
@@ -49,10 +55,8 @@ def test_strict_build_has_no_warning(strict):
 
 def test_every_page_of_the_contents_is_built(pages):
     """Cada fichero de _toc.yml tiene su página, con título y en español."""
-    toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
-    files = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
-    assert len(files) == 12
-    for file in files:
+    assert len(contents()) == 12
+    for file in contents():
         assert '<html lang="es"' in pages[file]
         assert "<h1>" in pages[file]
 

@@ -14,24 +14,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
-from test_book import BOOK, build, copy
+from test_book import BOOK, build, contents, copy
 
 ROOT = BOOK.parent
-PAGES = [
-    "index",
-    "q1",
-    "q2",
-    "q3",
-    "q4",
-    "q5",
-    "prueba",
-    "conclusiones",
-    "reproducir",
-    "corridas",
-    "api",
-    "referencias",
-]
-ALL = [*PAGES, "search"]
+PAGES = [*contents(), "search"]
 SCREENS = [(width, theme) for width in (1280, 360) for theme in ("light", "dark")]
 # palabras de la interfaz inglesa de Sphinx, sus temas y extensiones, y de numpydoc; ninguna lo es del español
 ENGLISH = re.compile(
@@ -107,9 +93,9 @@ def test_offline_and_private(scheme, site, served, page):
     page.on("requestfailed", lambda request: wrong.append(request.url))
     page.on("response", lambda response: response.status < 400 or wrong.append(response.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    for name in ALL:
+    for name in PAGES:
         page.goto(f"{base}{name}.html", wait_until="networkidle")
-    assert len(asked) > len(ALL)
+    assert len(asked) > len(PAGES)
     assert not [url for url in asked if not url.startswith((base, "data:"))]
     assert not [problem for problem in wrong if "favicon" not in problem]
 
@@ -118,7 +104,7 @@ def test_maths_render(site, page):
     """Las fórmulas de Q2 se dibujan, sin errores, y solo se pide MathJax donde hay fórmulas."""
     asked = []
     page.on("request", lambda request: asked.append((page.url, request.url)))
-    for name in ALL:
+    for name in PAGES:
         page.goto((site / f"{name}.html").as_uri())
         if page.locator(".math").count():
             page.wait_for_function("window.MathJax?.startup?.promise")
@@ -132,7 +118,7 @@ def test_maths_render(site, page):
 
 def test_interface_is_in_spanish(site, page):
     """No queda una palabra inglesa de la interfaz en el texto ni en los atributos de ninguna página."""
-    for name in [*ALL, "search.html?q=softmax", "search.html?q=xyzzy"]:
+    for name in [*PAGES, "search.html?q=softmax", "search.html?q=xyzzy"]:
         page.goto(f"{site.as_uri()}/{name if '?' in name else name + '.html'}")
         if "?" in name:
             page.wait_for_function("/[Ee]ncontr|coincid/.test(document.querySelector('#search-results').innerText)")
@@ -151,7 +137,7 @@ def test_accessible(width, theme, site, chromium):
         viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce"
     )
     page = context.new_page()
-    for name in ALL:
+    for name in PAGES:
         page.goto((site / f"{name}.html").as_uri(), wait_until="load")
         assert page.locator("html").get_attribute("data-theme") == theme
         page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
@@ -167,7 +153,7 @@ def test_figures_are_described(site):
     """Toda imagen dice qué enseña; las curvas y las matrices llevan además sus números en una tabla plegada."""
     figures = [
         figure
-        for name in PAGES
+        for name in contents()
         for figure in BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")(
             "figure", class_="tarea4"
         )
