@@ -100,14 +100,6 @@ def results(runs_by_name: dict[str, list[Run]], data: Dataset) -> pd.DataFrame:
     return validation_results(runs_by_name).join(tested.add_prefix("test_"))
 
 
-def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Por red, en el orden de `table`: semillas (`n`) y, de cada columna, `mean` y `std` (NaN con una semilla)."""
-    by_model = table.drop(columns="seed").groupby("model", sort=False)
-    summary = by_model.agg(["mean", "std"])
-    summary.insert(0, ("n", ""), by_model.size())
-    return summary
-
-
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Intervalo t de Student de la media de uno o más valores, como los de varias semillas.
 

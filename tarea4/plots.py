@@ -10,14 +10,13 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from tarea4.evaluation import SENSES, Calibration, mean_interval
 from tarea4.training import Run
 
 # Los distingue quien no distingue rojo y verde: M. Okabe y K. Ito, "Color universal design", 2008.
-COLOURS = {"simple": "#0072B2", "regularizado": "#D55E00"}
+COLOURS = {"simple": "#0072B2", "regularizado": "#D55E00", "dropout": "#D55E00"}  # según empiece el nombre
 OTHER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vPX"  # siete con cinco colores: 35 redes antes de repetir
 WIDTH = 5.2  # pulgadas: en un teléfono de 360 px la letra queda cerca de 10 px
@@ -75,12 +74,15 @@ def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshol
 
 
 @STYLED
-def confusion_matrices(matrices: dict[str, np.ndarray], *, names: list[str] | None = None, columns: int = 2) -> Figure:
+def confusion_matrices(
+    matrices: dict[str, np.ndarray], *, names: list[str] | None = None, columns: int = 1, as_in_2020: bool = False
+) -> Figure:
     """Matrices de confusión (k, k), hasta `columns` por fila, con las imágenes de cada celda en número (vacía si es 0).
 
     El color es el porcentaje de la clase verdadera, en una escala que deja ver las confusiones raras. Con tantas
-    clases que los números no se leerían, queda solo el color.
+    clases que los números no se leerían, queda solo el color. `as_in_2020` usa el mapa jet y su escala lineal.
     """
+    norm, colours = (Normalize(0, 100), "jet") if as_in_2020 else (PowerNorm(0.4, 0, 100), "Blues")
     k = len(next(iter(matrices.values())))
     names = names or [str(i) for i in range(k)]
     side = float(np.clip(0.36 * k, 3, 6))
@@ -88,30 +90,9 @@ def confusion_matrices(matrices: dict[str, np.ndarray], *, names: list[str] | No
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):
         share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
         texts = np.where(matrix > 0, matrix.astype(str), "")
-        mesh = _cells(axis, share, texts, names, names, PowerNorm(0.4, 0, 100), "Blues", side / k)
+        mesh = _cells(axis, share, texts, names, names, norm, colours, side / k)
         axis.set(title=name, xlabel="clase predicha", ylabel="clase verdadera", aspect="equal")
     figure.colorbar(mesh, ax=axes, location="bottom", aspect=40, ticks=[0, 1, 10, 50, 100], label="% de la clase")
-    return figure
-
-
-def confusion_matrix(matrix: np.ndarray, names: list[str] | None = None) -> Figure:
-    """Una sola matriz de confusión, como las de `confusion_matrices`."""
-    return confusion_matrices({"": matrix}, names=names)
-
-
-@STYLED
-def heatmap(table: pd.DataFrame, *, title: str, best: str = "min", spec: str = ".4f") -> Figure:
-    """Tabla como colores y números, de formato `spec`, con el mejor ("min" o "max") recuadrado; un NaN, en blanco."""
-    values = table.to_numpy(dtype=float)
-    texts = np.array([["" if np.isnan(value) else _comma(value, spec) for value in row] for row in values])
-    cell = max((WIDTH - 0.8) / len(table.columns), 0.08 * max(map(len, texts.flat)))
-    figure, [axis] = _grid(1, 1, cell * len(table.columns) + 0.8, 1.2 + 0.45 * len(table))
-    norm = Normalize(np.nanmin(values), np.nanmax(values))
-    names = [[_comma(value) for value in labels] for labels in (table.index, table.columns)]
-    _cells(axis, values, texts, *names, norm, "cividis", cell)
-    axis.set(xlabel=table.columns.name, ylabel=table.index.name, title=title)
-    row, column = np.argwhere(values == (norm.vmin if best == "min" else norm.vmax))[0]
-    axis.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="#D55E00", lw=3, clip_on=False))
     return figure
 
 
@@ -230,10 +211,11 @@ def _cells(axis, values, texts, rows, columns, norm: Normalize, cmap: str, width
 
 
 def _with_colours(items: dict):
-    """Nombre, valor, color y marca de cada red: las de 2020 tienen color propio; las demás, por orden."""
-    others = itertools.cycle(OTHER_COLOURS)
+    """Nombre, valor, color y marca de cada red: la primera de cada familia lleva el suyo; las demás, por orden."""
+    own, others = dict(COLOURS), itertools.cycle(OTHER_COLOURS)
     for (name, value), marker in zip(items.items(), itertools.cycle(MARKERS)):
-        yield name, value, COLOURS.get(name) or next(others), marker
+        family = next((family for family in own if name.startswith(family)), None)
+        yield name, value, own.pop(family, None) or next(others), marker
 
 
 def _quantity(metric: str) -> tuple[str, float]:

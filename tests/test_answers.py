@@ -52,6 +52,18 @@ def test_q1_with_one_model_asks_for_both():
     assert claim.outcome == "sin comparación"
 
 
+def test_q1_counts_what_only_one_model_gets_right():
+    """McNemar cuenta las imágenes que solo acierta cada modelo; con uno solo, se pide el otro."""
+    y = np.zeros(100, int)
+    predictions = {"simple": np.where(np.arange(100) < 90, 0, 1), "regularizado": np.where(np.arange(100) < 99, 0, 1)}
+    sentence = q1.disagreement(y, predictions)
+    assert "solo el modelo simple acierta 0 imágenes, y solo el regularizado, 9 imágenes" in sentence
+    # Nueve discordancias del mismo lado: 2 · 0,5⁹ = 0,0039; y sqrt(0,9 · 0,1 / 100) = 0,03.
+    assert "p = 0,0039" in sentence
+    assert "de 3,00 puntos" in sentence
+    assert "hacen falta los dos" in q1.disagreement(y, {"simple": y})
+
+
 @pytest.mark.parametrize(
     ("simple", "regularised", "outcome"),
     [

@@ -94,17 +94,6 @@ def test_validation_results_are_the_results_without_test(small, runs):
     pd.testing.assert_frame_equal(chosen_on, whole.drop(columns=["test_loss", "test_accuracy"]))
 
 
-def test_summarise_gives_mean_and_standard_deviation():
-    """Media y desviación típica muestral por red, en el orden en que aparecen; con una semilla no hay desviación."""
-    table = pd.DataFrame({"model": ["z", "z", "a"], "seed": [0, 1, 0], "val_loss": [1.0, 3.0, 5.0]})
-    summary = evaluation.summarise(table)
-    assert summary.index.tolist() == ["z", "a"]
-    assert summary["n"].tolist() == [2, 1]
-    assert summary["val_loss", "mean"].tolist() == [2, 5]
-    assert summary.loc["z", ("val_loss", "std")] == pytest.approx(np.sqrt(2))
-    assert np.isnan(summary.loc["a", ("val_loss", "std")])
-
-
 def test_mean_interval_by_hand():
     """Para 1, 2, 3, 4, 5: media 3 y semiancho t(0,975; 4) · sqrt(2,5 / 5), con la t de las tablas."""
     interval = evaluation.mean_interval([1, 2, 3, 4, 5])

@@ -9,7 +9,6 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgba
-from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from tarea4 import plots
@@ -48,11 +47,6 @@ def make_alphas() -> pd.DataFrame:
     return pd.DataFrame(np.random.default_rng(0).uniform(0.05, 0.5, (5, 3)), index=ALPHAS)
 
 
-def make_grid(rows: int, columns: int) -> pd.DataFrame:
-    values = np.random.default_rng(0).uniform(0.05, 0.5, (rows, columns))
-    return pd.DataFrame(values, pd.Index(np.arange(rows) / 10, name="dropout"), pd.Index(np.arange(columns), name="x"))
-
-
 def make_matrix(k: int, largest: int) -> np.ndarray:
     rng = np.random.default_rng(k)
     return np.where(rng.random((k, k)) < 0.5, rng.integers(0, 30, (k, k)), 0) + np.diag(np.full(k, largest))
@@ -80,9 +74,6 @@ FIGURES = {
         {"a": make_matrix(3, 9)}, names=["camiseta", "bota", "bolso"]
     ),
     "confusión de 60 clases": lambda: plots.confusion_matrices({"simple": make_matrix(60, 80)}),
-    "mapa": lambda: plots.heatmap(make_grid(4, 6), title="pérdida de validación (nats)"),
-    "mapa ancho": lambda: plots.heatmap(make_grid(2, 20), title="pérdida de validación (nats)", spec=".6f"),
-    "mapa de una celda": lambda: plots.heatmap(make_grid(1, 1), title="pérdida de validación (nats)"),
     "dígitos": lambda: plots.digits(*make_digits(10, 28, 28)),
     "dígitos apaisados": lambda: plots.digits(*make_digits(3, 8, 20)),
     "ningún dígito": lambda: plots.digits(*make_digits(0, 28, 28)),
@@ -185,8 +176,25 @@ def test_families_keep_their_colour():
 
 def test_thirty_five_other_models_are_told_apart():
     """Color y marca juntos no se repiten antes de la 36.ª red."""
-    looks = [(colour, marker) for *_, colour, marker in plots._with_colours(dict.fromkeys(range(35)))]
+    looks = [(colour, marker) for *_, colour, marker in plots._with_colours(dict.fromkeys(map(str, range(35))))]
     assert len(set(looks)) == 35
+
+
+def test_only_the_first_of_a_family_has_its_colour():
+    """La primera red de cada familia lleva el color de su familia en cualquier capítulo; la segunda, otro."""
+    names = ["40-50-15", "simple (Q3)", "dropout 0,20", "simple"]
+    looks = {name: colour for name, _, colour, _ in plots._with_colours(dict.fromkeys(names))}
+    assert looks["simple (Q3)"] == plots.COLOURS["simple"]
+    assert looks["dropout 0,20"] == plots.COLOURS["regularizado"]
+    assert len(set(looks.values())) == 4
+
+
+def test_the_matrix_of_2020_is_in_jet():
+    """La matriz como en 2020 usa el mapa jet y una escala lineal; la del informe, no."""
+    for as_in_2020, cmap, middle in ((True, "jet", 0.5), (False, "Blues", 0.5**0.4)):
+        mesh = plots.confusion_matrices({"a": make_matrix(3, 9)}, as_in_2020=as_in_2020).axes[0].collections[0]
+        assert mesh.cmap.name == cmap
+        assert mesh.norm(50) == pytest.approx(middle)
 
 
 @pytest.mark.parametrize(("metric", "scale"), [("loss", 1), ("accuracy", 100)])
@@ -272,7 +280,7 @@ def test_confusion_numbers_are_right_and_fit_their_cells(k, largest):
     assert min(text.get_fontsize() for text in texts.values()) >= 6
 
 
-@pytest.mark.parametrize("name", ["confusión", "confusión con nombres", "mapa", "mapa ancho"])
+@pytest.mark.parametrize("name", ["confusión", "confusión con nombres"])
 def test_numbers_contrast_with_their_cells(name):
     """Todo número se lee sobre el color de su celda: contraste de 4,5 o más (WCAG 2, AA)."""
     for axis in FIGURES[name]().axes:
@@ -298,7 +306,7 @@ def test_rare_confusions_are_visible():
 
 def test_one_confusion_matrix_is_the_first_of_one():
     """La de una sola red es la misma figura, con sus nombres y sin título."""
-    figure = plots.confusion_matrix(make_matrix(2, 9), ["a", "b"])
+    figure = plots.confusion_matrices({"": make_matrix(2, 9)}, names=["a", "b"])
     assert figure._repr_svg_() == plots.confusion_matrices({"": make_matrix(2, 9)}, names=["a", "b"])._repr_svg_()
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "b"]
 
@@ -317,29 +325,6 @@ def test_too_many_classes_leave_only_colour():
     axis = FIGURES["confusión de 60 clases"]().axes[0]
     assert not axis.texts
     assert len(axis.get_xticks()) <= 25
-
-
-def test_heatmap_writes_the_values_and_frames_the_best():
-    """Números con coma, NaN en blanco, y el recuadro en el menor o en el mayor."""
-    table = pd.DataFrame([[0.1, np.nan], [0.3, 0.25]], index=[0.1, 0.2], columns=["40-50", "25"])
-    for best, place in (("min", (0, 0)), ("max", (1, 0))):
-        axis = plots.heatmap(table, title="pérdida", best=best, spec=".2f").axes[0]
-        assert {p: t.get_text() for p, t in cell_texts(axis).items()} == {
-            (0, 0): "0,10",
-            (1, 0): "0,30",
-            (1, 1): "0,25",
-        }
-        frame = next(patch for patch in axis.patches if isinstance(patch, Rectangle))
-        assert (frame.get_y(), frame.get_x()) == place
-        assert [label.get_text() for label in axis.get_yticklabels()] == ["0,1", "0,2"]
-        assert [label.get_text() for label in axis.get_xticklabels()] == ["40-50", "25"]
-
-
-def test_heatmap_shows_every_row_of_a_wide_table():
-    """Muchas columnas no quitan rótulos a las filas."""
-    axis = plots.heatmap(make_grid(3, 30), title="pérdida").axes[0]
-    assert len(axis.get_yticks()) == 3
-    assert len(axis.texts) == 90
 
 
 def test_digits_tell_truth_reading_and_probability(small):

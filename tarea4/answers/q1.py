@@ -1,10 +1,11 @@
 """La respuesta a Q1: cuál de los dos modelos es preferible."""
 
+import numpy as np
 import pandas as pd
 
 from tarea4.answers.common import OUTCOMES, Answer, Claim, compare
-from tarea4.evaluation import SENSES
-from tarea4.report import epochs_reaching, mean_and_spread, outcome, verdict
+from tarea4.evaluation import SENSES, mcnemar, standard_error
+from tarea4.report import epochs_reaching, mean_and_spread, number, outcome, plural, verdict
 
 
 def answer_q1(measured: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> Answer:
@@ -55,3 +56,20 @@ def claims_q1(reached: pd.DataFrame, name: str = "regularizado", other: str = "s
         judged("seconds_waited", ""),
     )
     return [*easier, quicker]
+
+
+def disagreement(y: np.ndarray, predictions: dict[str, np.ndarray]) -> str:
+    """Las imágenes que solo acierta una de dos redes ya elegidas, con la prueba de McNemar y el error estándar.
+
+    `predictions` lleva, por modelo, las clases (n,) que predice para las mismas imágenes de prueba.
+    """
+    if len(predictions) < 2:
+        return "Para contar las imágenes que solo acierta uno de los modelos hacen falta los dos."
+    (name, ours), (other, theirs) = predictions.items()
+    test = mcnemar(y, ours, theirs)
+    errors = [100 * standard_error(float(np.mean(found == y)), len(y)) for found in (ours, theirs)]
+    return (
+        f"Con esta semilla, solo el modelo {name} acierta {plural(test.b, 'imagen', 'imágenes')}, y solo el {other}, "
+        f"{plural(test.c, 'imagen', 'imágenes')} (McNemar, p = {number(test.p_value)}). Sobre {number(len(y), 0)} "
+        f"imágenes, el error estándar de la exactitud es de {number(max(errors), 2)} puntos."
+    )
