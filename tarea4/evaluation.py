@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, special, stats
 from sklearn.metrics import confusion_matrix
 
 from tarea4.data import Dataset
@@ -190,6 +190,23 @@ def calibration(y: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) -> C
     bins = by_bin.mean().assign(low=edges[:-1], high=edges[1:], count=by_bin.size()).reset_index(drop=True)
     ece = ((bins["accuracy"] - bins["confidence"]).abs() * bins["count"]).sum() / len(images)
     return Calibration(bins, float(ece))
+
+
+def temperature(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """La temperatura, entre 0.05 y 20, que divide los logits y hace mínima la entropía cruzada de `probabilities`.
+
+    Se ajusta en validación; mayor que 1 quiere decir que la red se confía de más.
+
+    References
+    ----------
+    C. Guo et al., "On calibration of modern neural networks", ICML 2017, sección 4.2.
+    """
+    logits = np.log(np.maximum(probabilities.astype("float64"), 1e-30))
+
+    def loss(scale: float) -> float:
+        return float(-special.log_softmax(logits / scale, axis=1)[np.arange(len(y)), y].mean())
+
+    return float(optimize.minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x)
 
 
 def confusion(y: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Las dos familias de redes de la Tarea 4: la simple y la regularizada, con cualquier número y tamaño de capas."""
 
-import math
 from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
+
+from tarea4.layers import ActivityPenalty, Dropout
 
 # Cada salida se entrena con la pérdida que le es propia.
 OUTPUT_LOSSES = {
@@ -12,58 +12,6 @@ OUTPUT_LOSSES = {
     "sigmoid": "binary_crossentropy",
     "linear": "mean_squared_error",
 }
-
-
-@keras.saving.register_keras_serializable("tarea4")
-class Dropout(keras.layers.Dropout):
-    """Dropout de Keras cuyas máscaras pueden salir de dos claves dadas en cada paso.
-
-    En una CPU, XLA tarda en sortear las máscaras de Keras decenas de veces más que en entrenar. Con `keys`, que pone
-    `tarea4.training`, cada unidad del lote se conserva o no según una función de mezcla de su posición y de las dos
-    claves, que se calcula a la vez que el producto de la capa; sin ellas (`fit`, `predict`) es el Dropout de Keras.
-
-    References
-    ----------
-    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014.
-    A. Appleby, "MurmurHash3", 2011: la mezcla final de 32 bits.
-    https://keras.io/api/layers/regularization_layers/dropout/
-    """
-
-    keys: tf.Tensor | None = None  # dos enteros uint32
-
-    def call(self, inputs, training=False):
-        if not training or self.keys is None:
-            return super().call(inputs, training=training)
-        position = tf.cast(tf.range(math.prod(inputs.shape)), tf.uint32)
-        bits = _mix(_mix(position + self.keys[0]) ^ self.keys[1])
-        # Los 24 bits altos caben exactos en float32: la tasa se cumple con un error menor que 2**-24.
-        uniform = tf.cast(tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32)), inputs.dtype) * 2.0**-24
-        return tf.where(tf.reshape(uniform, inputs.shape) >= self.rate, inputs / (1 - self.rate), 0)
-
-
-def _mix(bits: tf.Tensor) -> tf.Tensor:
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        bits = (bits ^ tf.bitwise.right_shift(bits, tf.constant(shift, tf.uint32))) * tf.constant(factor, tf.uint32)
-    return bits ^ tf.bitwise.right_shift(bits, tf.constant(16, tf.uint32))
-
-
-@keras.saving.register_keras_serializable("tarea4")
-class ActivityPenalty(keras.regularizers.L1L2):
-    """Regularizador l1 y l2 de la activación de una capa: ``l1 * sum(|h|) + l2 * sum(h ** 2)``.
-
-    Es el `L1L2` de Keras con los dos términos a la vista en `terms` y con alfas que pueden ser tensores. Desde la
-    versión 3.14, Keras divide la penalización entre el tamaño del lote: alfa multiplica a la media por imagen.
-
-    References
-    ----------
-    https://keras.io/api/layers/regularizers/
-    """
-
-    terms: tuple[tf.Tensor, tf.Tensor] | None = None
-
-    def __call__(self, x):
-        self.terms = (self.l1 * tf.reduce_sum(tf.abs(x)), self.l2 * tf.reduce_sum(tf.square(x)))
-        return self.terms[0] + self.terms[1]
 
 
 def plain(

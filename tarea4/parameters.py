@@ -33,7 +33,11 @@ def _parameter(meaning, allowed, **limits):
     return Field(description=meaning, json_schema_extra={"allowed": allowed}, **limits)
 
 
-Item, Schema = TypeVar("Item"), TypeVar("Schema", bound="Common")
+def _option(default, meaning, allowed, **limits):
+    return Field(default, description=meaning, json_schema_extra={"allowed": allowed}, **limits)
+
+
+Item, Schema = TypeVar("Item"), TypeVar("Schema", bound=BaseModel)
 Integer, Number = Annotated[int, BeforeValidator(_read)], Annotated[float, BeforeValidator(_read)]
 List = Annotated[tuple[Item, ...], BeforeValidator(_read), Field(min_length=1, max_length=100)]
 Distinct = Annotated[List[Item], AfterValidator(_distinct)]
@@ -44,6 +48,7 @@ Rate, Alpha = Annotated[Number, Field(ge=0, lt=1)], Annotated[Number, Field(ge=0
 Fraction = Annotated[Number, Field(gt=0, le=1)]
 Model = Literal["ambos", "simple", "regularizado"]
 
+POSITIVE = "un entero entre 1 y 100000"
 LIST = "una lista de 1 a 100"
 SIZES, NETWORKS = f"{LIST} enteros entre 1 y 10000", f"{LIST} redes distintas, cada una {LIST} enteros entre 1 y 10000"
 HiddenSizes = Annotated[Sizes, _parameter("unidades de cada capa oculta, de la entrada a la salida", SIZES)]
@@ -95,6 +100,23 @@ class Q4(Regularised):
 
 class Q5(Regularised):
     candidates: Candidates
+
+
+class Search(BaseModel):
+    """Opciones de ``python -m tarea4.search``, con sus valores por omisión."""
+
+    model_config = Common.model_config
+
+    study: Literal["q4", "q5-presupuesto", "q5-libre"] = _option(
+        "q4", "estudio que se sigue", "'q4', 'q5-presupuesto' o 'q5-libre'"
+    )
+    n_trials: Integer = _option(
+        150, "ensayos terminados que debe llegar a tener, entre todos los procesos", POSITIVE, ge=1, le=100_000
+    )
+    timeout: Number | None = _option(None, "segundos tras los que no se empieza otro", "un número mayor que 0", gt=0)
+    storage: str = _option("", "fichero del diario, o URL de una base de datos", "un texto")
+    seed: Seed | None = _option(None, "semilla del muestreador, distinta en cada proceso", "un entero desde 0")
+    data_path: Path = _option(None, "fichero .npz con otros datos; sin él, MNIST", "un texto con una ruta")
 
 
 def check_parameters(namespace: Mapping[str, object], schema: type[Schema]) -> Schema:
