@@ -4,8 +4,14 @@ BIN := .venv/bin
 CUADERNOS := $(sort $(wildcard book/q*.ipynb))
 INDICE := book/_build/html/index.html
 
-.PHONY: libro entorno cuadernos html pdf test bench constraints limpiar ayuda
+.PHONY: libro entorno cuadernos html pdf test mas-alla bench constraints limpiar ayuda
 .NOTPARALLEL:
+
+ifndef CERROJO # dos make a la vez se estropearían el entorno y el libro: el segundo no empieza
+.PHONY: $(MAKECMDGOALS)
+$(or $(MAKECMDGOALS),libro):
+	@CERROJO=echado $(PYTHON) herramientas/cerrojo.py $(MAKE) --no-print-directory $@
+else
 
 libro: cuadernos html ## entorno, cuadernos y libro
 
@@ -21,17 +27,22 @@ cuadernos: entorno ## ejecuta los cinco cuadernos, en su sitio
 	$(BIN)/python herramientas/correr.py $(CUADERNOS)
 
 html: entorno ## construye el libro con los resultados ya guardados
-	$(BIN)/jupyter-book build --all book/
+	@$(BIN)/jupyter-book build --all book/ || { echo >&2 \
+		"El libro no se ha construido, por el error de arriba; los cuadernos siguen como estaban."; exit 1; }
 	@echo "El libro está en $(CURDIR)/$(INDICE)"
 
 pdf: html ## el informe en PDF, con el Chromium o el Chrome del sistema
 	$(BIN)/python herramientas/pdf.py book/_build/html book/_build/html/informe.pdf
 	@echo "El informe está en $(CURDIR)/book/_build/html/informe.pdf"
 
+test: export TAREA4_CACHE = # las pruebas entrenan siempre
 test: entorno ## estilo, pruebas, nbval, construcción estricta y repeticiones con otros parámetros
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n auto --dist loadfile --nbval --nbval-current-env --durations=10 tests $(CUADERNOS)
+
+mas-alla: entorno ## entrena lo que falte de «Más allá» (Q5), horas si falta todo; se puede cortar y repetir
+	$(BIN)/python -m tarea4.beyond
 
 bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y reescribe benchmarks/README.md
 	$(BIN)/python benchmarks/velocidad.py
@@ -51,4 +62,5 @@ limpiar: ## borra lo que se puede volver a construir, salvo .venv
 	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -print | xargs rm -rf
 
 ayuda: ## esta lista
-	@sed -n 's/^\([a-z]*\):.*## /\1: /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
+endif

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 __version__ = "1.0.0"
 
@@ -25,3 +26,5 @@ def _import_tensorflow_quietly() -> None:
 
 
 _import_tensorflow_quietly()
+# En un cuaderno, tqdm pide ipywidgets, que no hacen falta.
+warnings.filterwarnings("ignore", message="IProgress not found")

@@ -6,6 +6,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from tarea4.evaluation import calibration, confusion, evaluate, predict, tempera
 from tarea4.recipes import Recipe
 from tarea4.training import Run
 
+FOLDER = Path(__file__).parents[1] / "estudios" / "mas-alla"
 COSINE = {"weight_decay": 0.05, "schedule": "coseno", "batch_size": 256}
 SMALL = {"hidden_sizes": (142, 70, 32), "activation": "gelu", "learning_rate": 4e-3, "pool": True} | COSINE
 LARGE = {"noise": 0.3, "noise_hidden": 0.3, "learning_rate": 3e-3} | COSINE
@@ -35,15 +37,15 @@ RECIPES = {
 }  # fmt: skip
 
 
-def run_missing(data: Dataset, folder: Path, seeds: list[int], names: list[str] | None = None) -> None:
-    """Entrena cada receta con las semillas que no tengan ya su resultado en `folder`, de dos en dos si hay núcleos."""
-    for name in names or RECIPES:
+def run_missing(data: Dataset, seeds: Sequence[int], names: Iterable[str] = RECIPES, folder: Path = FOLDER) -> None:
+    """Entrena cada receta con las semillas que no tengan ya su resultado en `folder`, tantas a la vez como núcleos."""
+    for name in names:
         recipe, pending = RECIPES[name], [seed for seed in seeds if not _is_done(folder, name, seed)]
         images = recipe.images(data)
         width = os.cpu_count() or 1
         for chunk in (pending[i : i + width] for i in range(0, len(pending), width)):
             for run in recipe.train(images, chunk, train_metrics=False):
-                _save(_path(folder, name, run.seed), {"name": name} | measure(run, recipe, images))
+                _save(_path(folder, name, run.seed), {"model": name} | measure(run, recipe, images))
                 print(f"{name}, semilla {run.seed}: {run.seconds:.0f} s", flush=True)
 
 
@@ -77,8 +79,8 @@ def measure(run: Run, recipe: Recipe, data: Dataset) -> dict:
     }
 
 
-def stored(folder: Path) -> pd.DataFrame:
-    """Una fila por entrenamiento guardado, en el orden de `RECIPES`; las columnas, las claves de `measure` y `name`."""
+def stored(folder: Path = FOLDER) -> pd.DataFrame:
+    """Una fila por entrenamiento guardado, en el orden de `RECIPES`: `model`, su nombre, y las claves de `measure`."""
     paths = [_path(folder, name, seed) for name in RECIPES for seed in range(100)]
     return pd.DataFrame([json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()])
 
@@ -103,4 +105,4 @@ def _save(path: Path, result: dict) -> None:
 
 
 if __name__ == "__main__":
-    run_missing(load(), Path("estudios/mas-alla"), list(range(5)), sys.argv[1:] or None)
+    run_missing(load(), range(5), sys.argv[1:] or RECIPES)

@@ -1,5 +1,6 @@
 """MNIST y otros conjuntos de imágenes en el mismo formato: cargar, comprobar y repartir."""
 
+import functools
 import hashlib
 import zipfile
 import zlib
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
 MNIST_PATH = Path(__file__).with_name("mnist.npz")
 MNIST_SHA256 = {
@@ -46,6 +48,14 @@ class Dataset:
     def input_size(self) -> int:
         """Número de píxeles de una imagen, que es el tamaño de la entrada de las redes."""
         return self.image_shape[0] * self.image_shape[1]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Resumen SHA-256, en hexadecimal, de las imágenes y etiquetas que deciden un entrenamiento."""
+        digest = hashlib.sha256(repr((self.image_shape, self.n_classes)).encode())
+        for array in (self.x_train, self.y_train, self.x_val, self.y_val):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
 
 def load(data_path: str | Path | None = None, validation_fraction: float = 0.1) -> Dataset:
@@ -113,6 +123,19 @@ def load(data_path: str | Path | None = None, validation_fraction: float = 0.1) 
 
 def _invalid(path: Path, problem: str) -> ValueError:
     return ValueError(f"data_path: {path.name} no sirve como datos: {problem}.")
+
+
+def stratified(data: Dataset, seed: int = 0) -> Dataset:
+    """Los mismos datos con otra validación: igual de grande, al azar y con la misma proporción de cada clase.
+
+    References
+    ----------
+    https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
+    """
+    x, y = (np.concatenate([getattr(data, f"{axis}_{split}") for split in ("train", "val")]) for axis in "xy")
+    rare = np.bincount(y, minlength=data.n_classes).min() < 2  # de una clase con una imagen no se puede repartir nada
+    parts = train_test_split(x, y, test_size=len(data.x_val), random_state=seed, stratify=None if rare else y)
+    return replace(data, **dict(zip(("x_train", "x_val", "y_train", "y_val"), parts, strict=True)))
 
 
 def pooled(data: Dataset, crop: int = 2) -> Dataset:

@@ -92,14 +92,19 @@ class Q3(Thresholds):
     candidates: Candidates
 
 
-class Q4(Regularised):
+class Studied(Common):
+    n_trials: Integer = _parameter("ensayos que se añaden al estudio", "un entero entre 0 y 100000", ge=0, le=100_000)
+    storage: Path = _parameter("almacén de otro estudio; None es el publicado, que no se toca", "un texto, o None")
+
+
+class Q4(Regularised, Studied):
     hidden_sizes: HiddenSizes
-    dropout_grid: Distinct[Rate] = _parameter("tasas de dropout que se prueban", f"{LIST} números distintos en [0, 1)")
     alpha_grid: Distinct[Alpha] = _parameter("factores que se prueban", f"{LIST} números finitos distintos en [0, ∞)")
 
 
-class Q5(Regularised):
+class Q5(Regularised, Studied):
     candidates: Candidates
+    epochs_best: Integer = _parameter("épocas del mejor ensayo del estudio", "un entero entre 1 y 1000", ge=1, le=1000)
 
 
 class Search(BaseModel):

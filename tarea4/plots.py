@@ -21,7 +21,6 @@ OTHER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vPX"  # siete con cinco colores: 35 redes antes de repetir
 WIDTH = 5.2  # pulgadas: en un teléfono de 360 px la letra queda cerca de 10 px
 LINES = {"": ":x", "train_": "--o", "val_": "-s"}
-LEGEND = {"loc": "outside lower center", "frameon": False}
 SPLITS = {"": "", "train": " de entrenamiento", "val": " de validación", "test": " de prueba"}
 QUANTITIES = {"seconds": "tiempo (s)", "parameters": "parámetros", "best_epoch": "época elegida", "epochs": "épocas"}
 # El fondo es blanco también en una página oscura, y con `hashsalt` los mismos datos dan el mismo archivo.
@@ -51,7 +50,7 @@ def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshol
     if metric not in ("loss", "accuracy"):
         raise ValueError(f"metric: se recibió {metric!r} y se admite 'loss' o 'accuracy'.")
     label, scale = _quantity(metric)
-    figure, axis = _figure(4.4, log=metric == "loss", xlabel="época", ylabel=label)
+    figure, axis = _figure(3.7, log=metric == "loss", xlabel="época", ylabel=label)
     n_epochs = max(len(run.history[metric]) for runs in runs_by_name.values() for run in runs)
     # Una curva de una época no se ve sin marcas; muchas marcas estorban.
     lines = {prefix: line if n_epochs <= 15 else line[:-1] for prefix, line in LINES.items()}
@@ -69,7 +68,7 @@ def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshol
         axis.axhline(scale * threshold, color="black", lw=1, label=f"umbral: {_comma(scale * threshold)}")
     axis.set_xlim(0.5, n_epochs + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    figure.legend(**LEGEND, ncols=2)
+    _legend(figure, ncols=2)
     return figure
 
 
@@ -112,13 +111,13 @@ def digits(images: np.ndarray, y: np.ndarray, probabilities: np.ndarray, *, colu
 @STYLED
 def reliability(calibrations: dict[str, Calibration]) -> Figure:
     """Diagrama de fiabilidad: exactitud frente a confianza por tramos; la mancha de un punto crece con sus imágenes."""
-    figure, axis = _figure(4.6, xlabel="confianza (%)", ylabel="exactitud (%)")
+    figure, axis = _figure(3.9, xlabel="confianza (%)", ylabel="exactitud (%)")
     axis.plot([0, 100], [0, 100], color="black", lw=1, label="calibración perfecta")
     for name, (bins, ece), colour, marker in _with_colours(calibrations):
         points = 100 * bins["confidence"], 100 * bins["accuracy"]
         axis.plot(*points, color=colour, marker=marker, markersize=4, label=f"{name} (ECE {_comma(ece, '.4f')})")
         axis.scatter(*points, 200 * bins["count"] / bins["count"].sum(), color=colour, marker=marker, alpha=0.4)
-    figure.legend(**LEGEND)
+    _legend(figure)
     return figure
 
 
@@ -130,7 +129,7 @@ def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] 
     """
     label, scale = _quantity(metric)
     by_model = {name: scale * rows[metric] for name, rows in table.groupby("model", sort=False)}
-    figure, axis = _figure(1.4 + 0.5 * len(by_model), xlabel=label)
+    figure, axis = _figure(1.2 + 0.5 * len(by_model), xlabel=label)
     for row, (_, values, colour, marker) in enumerate(_with_colours(by_model)):
         mean, low, high = mean_interval(values)
         axis.plot(values, np.full(len(values), row + 0.25), "o", color=colour, alpha=0.5, markersize=4)
@@ -141,7 +140,7 @@ def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] 
         axis.axvline(scale * value, color="black", linestyle=line, label=f"{name}: {_comma(scale * value)}")
     axis.set_yticks(range(len(by_model)), [textwrap.fill(name, 18) for name in by_model])
     axis.set_ylim(len(by_model) - 0.5, -0.5)
-    figure.legend(*axis.get_legend_handles_labels(), **LEGEND)
+    _legend(figure)
     return figure
 
 
@@ -152,7 +151,7 @@ def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Fi
     Cada tabla tiene un alfa por fila (el índice) y una semilla por columna, en las unidades de `Run.history`.
     """
     label, scale = _quantity(metric)
-    figure, axis = _figure(3.8, log=metric.endswith("loss"), xlabel="alfa (en escala logarítmica)", ylabel=label)
+    figure, axis = _figure(3.5, log=metric.endswith("loss"), xlabel="alfa (en escala logarítmica)", ylabel=label)
     for name, table, colour, marker in _with_colours(tables):
         _band(axis, scale * table.sort_index(), f"-{marker}", colour, name)
     decades = [np.log10(alpha) for table in tables.values() for alpha in table.index if alpha > 0]
@@ -162,7 +161,7 @@ def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Fi
         exponents = range(first, last + 1, max(1, (last - first) // 6))
         axis.set_xticks([0, *(10.0**e for e in exponents)], ["0", *(f"$10^{{{e}}}$" for e in exponents)])
         axis.xaxis.set_minor_locator(NullLocator())
-    figure.legend(**LEGEND, ncols=2)
+    _legend(figure, ncols=2)
     return figure
 
 
@@ -171,12 +170,31 @@ def _figure(height: float, *, log: bool = False, **labels: str) -> tuple[Figure,
     axis = figure.subplots()
     axis.set(**labels, yscale="log" if log else "linear")
     if log:
-        axis.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), minor_locator=NullLocator())
+        axis.yaxis.set(major_locator=_LogLocator(), minor_locator=NullLocator())
     for numbers in (axis.xaxis, axis.yaxis):
         numbers.set_major_formatter(FuncFormatter(lambda value, _: _comma(value)))
     axis.grid(color="#dddddd")
     axis.spines[["top", "right"]].set_visible(False)
     return figure, axis
+
+
+class _LogLocator(LogLocator):
+    def tick_values(self, vmin, vmax):
+        # En menos de una década, 1, 2 y 5 son pocos números; en más de dos no caben.
+        locator = MaxNLocator(3) if vmax < 7 * vmin else LogLocator(subs=(1, 2, 5) if vmax < 100 * vmin else (1,))
+        return locator.tick_values(vmin, vmax)
+
+
+def _legend(figure: Figure, ncols: int = 1) -> None:
+    """Leyenda bajo los ejes, en menos columnas y más renglones si no cabe a lo ancho; la figura crece lo que ocupa."""
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    for columns, width in [(ncols, 99), *((1, width) for width in range(99, 0, -1))]:
+        figure.legends.clear()
+        labels = [textwrap.fill(name, width) for name in names]
+        legend = figure.legend(handles, labels, ncols=columns, loc="outside lower center", frameon=False)
+        if legend.get_window_extent().width < 0.96 * figure.bbox.width:  # las letras miden algo más en un SVG
+            break
+    figure.set_figheight(figure.get_figheight() + legend.get_window_extent().height / figure.dpi)
 
 
 def _grid(n: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:

@@ -40,6 +40,11 @@ def scientific(value: float) -> str:
     return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
+def p_value(p: float) -> str:
+    """Valor p de una prueba: «p = 0,0312»; si es menor que lo que cuatro decimales dicen, «p < 0,0001»."""
+    return "p < 0,0001" if p < 1e-4 else f"p = {number(p)}"
+
+
 def layers(hidden_sizes: Sequence[int]) -> str:
     """Tamaños de las capas ocultas: «40-50-15»."""
     return "-".join(map(str, hidden_sizes))

@@ -1,12 +1,9 @@
 """Entrena una red de Keras, con una semilla o con varias a la vez, y guarda lo que pasó en cada época."""
 
-import functools
-import json
 import os
 import queue
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,14 +11,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import TqdmWarning
+from tqdm.keras import TqdmCallback
 
+from tarea4 import memory
 from tarea4.data import Dataset
-from tarea4.layers import ActivityPenalty, Keyed
+from tarea4.engine import as_tensors, engines
 
-with warnings.catch_warnings():  # en un cuaderno pide ipywidgets, que no hace falta
-    warnings.simplefilter("ignore", TqdmWarning)
-    from tqdm.keras import TqdmCallback
 
 
 @dataclass(frozen=True)
@@ -94,10 +89,10 @@ def train_seeds(
     """Entrena desde cero una copia de `model` por semilla; la misma semilla da siempre el mismo resultado.
 
     Cada época entera es una sola función compilada con XLA que repite el `train_step` de Keras sobre lotes tomados
-    por índice. Si `batch_size` no divide al número de imágenes, el último
-    lote se completa con las primeras de la misma época. Las tasas de dropout y las alfas son argumentos de la función,
-    así que redes que solo difieren en ellas comparten la compilación. Las semillas corren en paralelo, un hilo por
-    núcleo.
+    por índice. Si `batch_size` no divide al número de imágenes, el último lote se completa con las primeras de la
+    misma época. Las tasas de dropout y las alfas son argumentos de la función, así que redes que solo difieren en ellas
+    comparten la compilación. Las semillas corren en paralelo, un hilo por núcleo. Lo que ya se entrenó igual en esta
+    máquina no se entrena otra vez (`tarea4.memory`), salvo con `augment` o `callbacks`.
 
     Parameters
     ----------
@@ -145,145 +140,55 @@ def train_seeds(
         if value < 1:
             raise ValueError(f"{name}: se recibió {value!r} y se admite un entero de 1 en adelante.")
     seeds = list(seeds)
-    batch_size = min(batch_size, len(data.x_train))
-    n_threads = min(len(seeds), os.cpu_count() or 1)
-    engines = queue.SimpleQueue()
-    for slot in range(n_threads):
-        engines.put(_engine(_structure(model), len(data.x_train), batch_size, slot))
-    tensors = {split: _as_tensors(data, split) for split in ("train", "val")}
+    decisive = {"epochs": epochs, "batch_size": batch_size, "patience": patience, "train_metrics": train_metrics}
+    # Lo que hacen las funciones que se reciben no se puede resumir en una clave.
+    keys = {} if augment or callbacks else {seed: memory.key(model, data, seed, decisive) for seed in seeds}
+    runs = {seed: _recalled(model, seed, key) for seed, key in keys.items()}
+    missing = [seed for seed in seeds if not runs.get(seed)]
+    if not missing:
+        return [runs[seed] for seed in seeds]
+
+    n_threads = min(len(missing), os.cpu_count() or 1)
+    free = queue.SimpleQueue()
+    for engine in engines(model, len(data.x_train), min(batch_size, len(data.x_train)), n_threads):
+        free.put(engine)
+    tensors = {split: as_tensors(data, split) for split in ("train", "val")}
     evaluated = ["train", "val"] if train_metrics else ["val"]
     show_progress = sys.stderr.isatty() if verbose is None else verbose
 
     def run(copy: keras.Sequential, seed: int) -> Run:
         followers = _callbacks(seed, epochs, patience, show_progress) + (callbacks(seed) if callbacks else [])
-        engine = engines.get()
+        engine, start = free.get(), time.perf_counter()
         try:
-            return engine.train(copy, tensors, evaluated, seed, epochs, followers, augment)
+            history = engine.train(
+                copy, tensors, seed, epochs=epochs, evaluated=evaluated, callbacks=followers, augment=augment
+            )
         finally:
-            engines.put(engine)
+            free.put(engine)
+        seconds = time.perf_counter() - start
+        if seed in keys:
+            memory.keep(keys[seed], copy.get_weights(), {"history": history, "seconds": seconds})
+        return Run(copy, seed, history, seconds)
 
     with ThreadPoolExecutor(n_threads) as pool:
         # Cada copia se hace mientras entrenan las anteriores.
-        futures = [pool.submit(run, _fresh_copy(model, seed), seed) for seed in seeds]
-        return [future.result() for future in futures]
+        futures = {seed: pool.submit(run, _fresh_copy(model, seed), seed) for seed in missing}
+        runs |= {seed: future.result() for seed, future in futures.items()}
+    return [runs[seed] for seed in seeds]
 
 
-class _Engine:
-    """Una red de trabajo con su época compilada; sirve para muchos entrenamientos, de uno en uno."""
-
-    def __init__(self, model: keras.Sequential, n_train: int, batch_size: int):
-        self.model = model
-        self.batch_shape = (-(-n_train // batch_size), batch_size)
-        self.noisy = _noisy(model)
-        self.penalties = _penalties(model)
-        model.optimizer.build(model.trainable_variables)
-        self.initial_optimizer = [tf.identity(v) for v in model.optimizer.variables]
-        # Un paso crea las métricas, que son variables y no pueden nacer dentro de una función compilada.
-        model.train_step((tf.zeros((1, *model.input_shape[1:])), tf.one_hot([0], model.output_shape[-1])))
-        self.run_epoch = tf.function(self._run_epoch, jit_compile=True, autograph=False)
-        self.evaluate = tf.function(self._evaluate, autograph=False)
-
-    def _run_epoch(self, x, y, order, keys, strengths, alphas):
-        self._set_alphas(alphas)
-        for layer, strength in zip(self.noisy, strengths, strict=True):
-            setattr(layer, layer.strength, strength)
-
-        def step(i):
-            for k, layer in enumerate(self.noisy):
-                layer.keys = keys[i, k]
-            self.model.train_step((tf.gather(x, order[i]), tf.gather(y, order[i])))
-            return (i + 1,)
-
-        tf.while_loop(lambda i: i < order.shape[0], step, (0,))
-
-    def _evaluate(self, x, y, alphas):
-        self._set_alphas(alphas)
-        outputs = self.model(x, training=False)
-        loss = tf.reduce_mean(keras.losses.get(self.model.loss)(y, outputs))
-        hits = tf.equal(tf.argmax(outputs, axis=-1), tf.argmax(y, axis=-1))
-        terms = tf.reduce_sum([penalty.terms for penalty in self.penalties], axis=0) if self.penalties else tf.zeros(2)
-        return loss, tf.reduce_mean(tf.cast(hits, tf.float32)), terms / x.shape[0]
-
-    def _set_alphas(self, alphas):
-        for penalty, (l1, l2) in zip(self.penalties, alphas, strict=True):
-            penalty.l1, penalty.l2 = l1, l2
-
-    def train(self, copy, tensors, evaluated, seed, epochs, callbacks, augment) -> Run:
-        start = time.perf_counter()
-        rng = np.random.default_rng(seed)
-        strengths = [tf.constant(float(getattr(layer, layer.strength))) for layer in _noisy(copy)]
-        alphas = [(tf.constant(penalty.l1), tf.constant(penalty.l2)) for penalty in _penalties(copy)]
-        self.model.set_weights(copy.get_weights())
-        for variable, value in zip(self.model.optimizer.variables, self.initial_optimizer, strict=True):
-            variable.assign(value)
-        self.model.stop_training = False
-        callbacks = keras.callbacks.CallbackList(callbacks, add_history=True, model=self.model, epochs=epochs)
-        callbacks.on_train_begin()
-        for epoch in range(epochs):
-            callbacks.on_epoch_begin(epoch)
-            logs = self._one_epoch(tensors, evaluated, rng, strengths, alphas, augment)
-            callbacks.on_epoch_end(epoch, logs)
-            if not np.isfinite(logs["loss"]):
-                raise FloatingPointError(
-                    f"La pérdida de la semilla {seed} dejó de ser un número finito en la época {epoch + 1}; "
-                    "suele deberse a una tasa de aprendizaje, o a alfas, demasiado grandes."
-                )
-            if self.model.stop_training:
-                break
-        callbacks.on_train_end()
-        copy.set_weights(self.model.get_weights())
-        return Run(copy, seed, self.model.history.history, time.perf_counter() - start)
-
-    def _one_epoch(self, tensors, evaluated, rng, strengths, alphas, augment) -> dict[str, float]:
-        start = time.perf_counter()
-        x, y = tensors["train"]
-        x = augment(x, rng) if augment else x
-        order = np.resize(rng.permutation(len(x)), self.batch_shape).astype("int32")
-        keys = rng.integers(2**32, size=(len(order), len(self.noisy), 2), dtype="uint32")
-        self.model.reset_metrics()
-        self.run_epoch(x, y, order, keys, strengths, alphas)
-        logs = {name: float(value) for name, value in self.model.get_metrics_result().items()}
-        for split in evaluated:
-            loss, accuracy, penalties = self.evaluate(*tensors[split], alphas)
-            logs |= {f"{split}_loss": float(loss), f"{split}_accuracy": float(accuracy)}
-            if split == "train":
-                logs |= {"l1": float(penalties[0]), "l2": float(penalties[1])}
-        return logs | {"seconds": time.perf_counter() - start}
-
-
-@functools.lru_cache(maxsize=16)
-def _engine(structure: str, n_train: int, batch_size: int, slot: int) -> _Engine:
-    return _Engine(keras.saving.deserialize_keras_object(json.loads(structure)), n_train, batch_size)
-
-
-def _structure(model: keras.Sequential) -> str:
-    """La red en JSON sin lo que la función compilada recibe como argumento: la clave para compartirla."""
-
-    def blank(node):
-        if isinstance(node, dict):
-            return {k: 0.0 if k in {"rate", "stddev", "l1", "l2"} else blank(v) for k, v in node.items()}
-        return [blank(v) for v in node] if isinstance(node, list | tuple) else node
-
-    return json.dumps(blank(keras.saving.serialize_keras_object(model)))
+def _recalled(model: keras.Sequential, seed: int, key: str) -> Run | None:
+    if not (kept := memory.recall(key)):
+        return None
+    weights, notes = kept
+    copy = _fresh_copy(model, seed)
+    copy.set_weights(weights)
+    return Run(copy, seed, **notes)
 
 
 def _fresh_copy(model: keras.Sequential, seed: int) -> keras.Sequential:
     keras.utils.set_random_seed(seed)
     return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
-
-
-def _noisy(model: keras.Sequential) -> list[Keyed]:
-    return [layer for layer in model.layers if isinstance(layer, Keyed)]
-
-
-def _penalties(model: keras.Sequential) -> list[ActivityPenalty]:
-    regularizers = [getattr(layer, "activity_regularizer", None) for layer in model.layers]
-    return [regularizer for regularizer in regularizers if isinstance(regularizer, ActivityPenalty)]
-
-
-def _as_tensors(data: Dataset, split: str) -> tuple[tf.Tensor, tf.Tensor]:
-    labels = tf.one_hot(getattr(data, f"y_{split}"), data.n_classes)
-    return tf.constant(getattr(data, f"x_{split}")), labels
 
 
 def _callbacks(seed: int, epochs: int, patience: int | None, show_progress: bool) -> list[keras.callbacks.Callback]:

@@ -1,12 +1,16 @@
 """Lo que comparten las pruebas: datos reales en rodajas pequeñas, el libro construido y un navegador."""
 
 import dataclasses
+import os
 
 import pdf
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tarea4 import data
+
+
+os.environ["TAREA4_CACHE"] = ""  # aquí se entrena siempre: lo recordado taparía un fallo
 
 
 @pytest.fixture(scope="session")

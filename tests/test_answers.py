@@ -171,3 +171,40 @@ def test_q5_places_2020_among_the_seeds(old, best, outcomes):
     table = measured(red_de_2020=old, mejor=best)
     claims = [claim for claim in q5.claims_q5(table, "mejor", "red de 2020") if "exactitud" in claim.statement]
     assert [claim.outcome for claim in claims] == outcomes
+
+
+TRIALS = pd.DataFrame(
+    {
+        "pruned": [False, True, False, False],
+        "val_loss": [0.07, 0.08, 0.09, 0.1],
+        "dropout": [0.1, 0.2, 0.3, 0.4],
+        "log10_alpha_l1": [-8.5, -4.0, -2.0, -1.0],
+        "log10_alpha_l2": [-4.0, -4.0, -9.0, -1.0],
+    }
+)
+
+
+def test_q4_takes_the_best_trials_that_were_not_pruned():
+    """Q4 entrena los mejores ensayos sin podar; un exponente menor que -8 es ninguna alfa."""
+    assert q4.chosen_settings(TRIALS, 2) == [(0.1, 0.0, pytest.approx(1e-4)), (0.3, pytest.approx(1e-2), 0.0)]
+    assert q4.chosen_settings(TRIALS.head(0), 2) == []
+
+
+def test_q5_says_how_much_the_split_moves():
+    """La diferencia entre repartos es la de las exactitudes de validación, en puntos y con su signo."""
+    last, stratified = measured(red=0.1), measured(red=0.15)
+    assert "mueve la validación 1,00 puntos" in q5.split_effect(last, stratified)
+    assert "mueve la validación −1,00 puntos" in q5.split_effect(stratified, last)
+
+
+def test_q5_tells_what_is_stored():
+    """«Más allá» cuenta sus entrenamientos, sus horas y sus medias; sin ninguno, dice cómo se hacen."""
+    row = {"model": "una", "parameters": 1000, "seconds": 1800.0, "date": "2026-11-23", "versions": {"keras": "3.15"}}
+    row |= {"history": {"loss": [1, 2]}, "test_accuracy": 0.99, "test_loss": 0.03, "ece": 0.01, "ece_scaled": 0.002}
+    row |= {"temperature": 1.2, "errors": [1, 3]}
+    further = pd.DataFrame([row, row | {"test_accuracy": 0.98, "errors": [3, 3]}])
+    assert "2 entrenamientos del 2026-11-23, con keras 3.15: 1,0 horas" in q5.beyond_summary(further)
+    assert "98,50 ± 0,71" in q5.beyond_table(further).data
+    assert "<td>2,0</td>" in q5.digit_errors_table(further).data
+    assert "make mas-alla" in q5.beyond_summary(pd.DataFrame())
+    assert "<table" in q5.beyond_table(pd.DataFrame()).data

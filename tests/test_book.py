@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -55,10 +56,16 @@ def test_strict_build_has_no_warning(strict):
 
 def test_every_page_of_the_contents_is_built(pages):
     """Cada fichero de _toc.yml tiene su página, con título y en español."""
-    assert len(contents()) == 12
+    assert {"q1", "q2", "q3", "q4", "q5", "como-se-corrio", "corridas"} <= set(contents())
     for file in contents():
         assert '<html lang="es"' in pages[file]
         assert "<h1>" in pages[file]
+
+
+def test_every_run_is_told(pages):
+    """«Cómo y cuándo se corrió» tiene una fila por cuaderno publicado."""
+    rows = re.findall(r'<th scope="row"><a href="(\w+)\.html">', pages["como-se-corrio"])
+    assert rows == sorted(path.stem for path in BOOK.glob("*.ipynb"))
 
 
 def test_nothing_is_asked_of_the_network(pages, strict):
@@ -95,3 +102,15 @@ def test_reruns_appear_in_the_book(tmp_path):
     assert process.returncode == 0, process.stderr
     assert (html / "corridas" / "q1-otra.html").is_file()
     assert 'href="corridas/q1-otra.html"' in (html / "intro.html").read_text(encoding="utf-8")
+
+
+def test_a_half_run_notebook_stops_the_build(tmp_path):
+    """Una corrida que se quedó a medias detiene la construcción, que dice cuál es."""
+    book = copy(tmp_path)
+    (book / "corridas").mkdir()
+    notebook = nbformat.read(book / "q1.ipynb", as_version=4)
+    notebook.cells[-1] |= {"execution_count": None, "outputs": []}
+    nbformat.write(notebook, book / "corridas" / "q1-a-medias.ipynb")
+    process, _ = build(book)
+    assert process.returncode != 0
+    assert "q1-a-medias.ipynb no se ejecutó desde su celda de código" in process.stderr

@@ -1,8 +1,21 @@
 """Pruebas de herramientas/correr.py con cuadernos mínimos."""
 
+import copy
+import os
+
 import correr
+import keras
 import nbformat
+import procedencia
 import pytest
+
+SOURCES = {"tarea4/data.py": "LIMIT = 3"}
+
+
+@pytest.fixture(autouse=True)
+def _still_sources(monkeypatch):
+    """El mismo código siempre, aunque alguien lo cambie, o siga un estudio, durante las pruebas."""
+    monkeypatch.setattr(procedencia, "sources", lambda: SOURCES)
 
 
 @pytest.fixture
@@ -19,16 +32,34 @@ def notebook(tmp_path):
 
 
 def test_run_in_place(notebook):
-    """El resultado sustituye al cuaderno, sin metadatos de la ejecución, y repetirla deja los mismos bytes."""
+    """El resultado sustituye al cuaderno, sin rutas, y repetirlo solo cambia cuándo se hizo y cuánto duró."""
     path = notebook("import os", "print(os.path.basename(os.getcwd()))")
-    assert correr.main([path]) == 0
-    first = path.read_bytes()
-    executed = nbformat.reads(first, as_version=4)
-    assert executed.cells[1].outputs[0].text.strip() == path.parent.name
-    assert "papermill" not in str(executed)
-    assert correr.main([path]) == 0
-    assert path.read_bytes() == first
+    runs = []
+    for _ in range(2):
+        assert correr.main([path]) == 0
+        runs.append(nbformat.read(path, as_version=4))
+    assert runs[0].cells[1].outputs[0].text.strip() == path.parent.name
+    assert "papermill" not in str(runs[0])
+    for run in runs:
+        assert run.metadata.tarea4.pop("date").endswith("+00:00")
+        assert run.metadata.tarea4.pop("seconds") > 0
+    assert runs[0] == runs[1]
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_run_is_recorded(notebook):
+    """Queda anotado de qué código, con qué versiones y en qué procesador salió, y nada más."""
+    path = notebook("1 + 1")
+    assert correr.main([path]) == 0
+    executed = nbformat.read(path, as_version=4)
+    recorded = executed.metadata.tarea4
+    assert recorded.state == procedencia.state(executed, SOURCES)
+    assert recorded.versions.keys() == {"python", "keras", "tensorflow", "numpy"}
+    assert recorded.versions.keras == keras.__version__
+    assert recorded.machine.endswith(f", {os.cpu_count()} núcleos")
+    assert recorded.keys() == {"state", "versions", "machine", "date", "seconds"}
+    assert str(path.parent) not in str(recorded)
+    assert correr.clean(copy.deepcopy(executed)) == executed
 
 
 @pytest.mark.parametrize(
@@ -48,6 +79,19 @@ def test_failure_keeps_the_published_notebook(notebook, capsys, source, sentence
 
 
 def test_missing_notebook(capsys, tmp_path):
-    """Un cuaderno que no está se dice en una frase."""
-    assert correr.main([tmp_path / "no-existe.ipynb"]) == 1
-    assert "no se pudo leer o escribir" in capsys.readouterr().err
+    """Un cuaderno que no está, o cuya carpeta no está, se dice en una frase, y no deja nada."""
+    for path in (tmp_path / "no-existe.ipynb", tmp_path / "ni-la-carpeta" / "q1.ipynb"):
+        assert correr.main([path]) == 1
+        assert capsys.readouterr().err.startswith(f"{path} no existe.\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["", "esto no es un cuaderno", '{"cells": [', "{}"])
+def test_not_a_notebook(capsys, tmp_path, content):
+    """Un fichero que no es un cuaderno se dice en una frase y queda como estaba."""
+    path = tmp_path / "cortado.ipynb"
+    path.write_text(content, encoding="utf-8")
+    assert correr.main([path]) == 1
+    assert capsys.readouterr().err.startswith(f"{path} no es un cuaderno de Jupyter.\n")
+    assert path.read_text(encoding="utf-8") == content
+    assert list(tmp_path.iterdir()) == [path]

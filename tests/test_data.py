@@ -111,3 +111,31 @@ def test_too_few_images_to_validate(tmp_path):
     """Si la décima parte de las imágenes no llega a una, no hay con qué validar."""
     with pytest.raises(ValueError, match="no alcanzan"):
         data.load(save(tmp_path, **arrays(n_train=4)))
+
+
+@pytest.mark.parametrize(("crop", "shape"), [(0, (3, 5)), (1, (2, 4)), (2, (1, 3))])
+def test_pooled_averages_squares_of_four(tmp_path, crop, shape):
+    """Cada píxel es la media de cuatro, contados desde el borde recortado; lo demás no cambia."""
+    loaded = data.load(save(tmp_path, **arrays(shape=(6, 10))))
+    small = data.pooled(loaded, crop)
+    assert small.image_shape == shape
+    assert small.input_size == shape[0] * shape[1]
+    for split in ("train", "val", "test"):
+        images = getattr(loaded, f"x_{split}").reshape(-1, 6, 10)
+        means = [
+            [image[crop + 2 * i : crop + 2 * i + 2, crop + 2 * j : crop + 2 * j + 2].mean()]
+            for image in images
+            for i in range(shape[0])
+            for j in range(shape[1])
+        ]
+        # La media de cuatro float32 en otro orden.
+        np.testing.assert_allclose(getattr(small, f"x_{split}"), np.reshape(means, (len(images), -1)), rtol=1e-6)
+        np.testing.assert_array_equal(getattr(small, f"y_{split}"), getattr(loaded, f"y_{split}"))
+
+
+@pytest.mark.parametrize(("shape", "crop"), [((5, 6), 0), ((6, 5), 1), ((6, 6), 3), ((4, 4), 5)])
+def test_pooled_needs_even_images(tmp_path, shape, crop):
+    """Si tras el recorte no quedan cuadros de 2 x 2 enteros, se dice con el recorte recibido."""
+    loaded = data.load(save(tmp_path, **arrays(shape=shape)))
+    with pytest.raises(ValueError, match=f"crop: se recibió {crop}"):
+        data.pooled(loaded, crop)

@@ -1,9 +1,8 @@
-"""Prueba `tarea4.models`: las redes de 2020, capa por capa, y las dos capas propias contra las de Keras."""
+"""Prueba `tarea4.models`: las redes de 2020, capa por capa."""
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tarea4 import models
 
@@ -80,43 +79,3 @@ def test_unknown_output_is_named():
     """Una activación de salida sin pérdida propia se rechaza."""
     with pytest.raises(ValueError, match="output: se recibió 'tanh'"):
         models.plain(output="tanh")
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.1, 0.2, 0.9])
-def test_dropout_with_keys_has_its_rate(rate):
-    """Anula la fracción pedida y reescala el resto; iguales claves dan la misma máscara, y otras, una independiente."""
-    layer, n = models.Dropout(rate), 1000 * 1001
-    dropped = []
-    for keys in ((1, 2), (1, 2), (1, 3), (2, 2)):
-        layer.keys = tf.constant(keys, tf.uint32)
-        output = layer(tf.ones((1000, 1001)), training=True).numpy()
-        np.testing.assert_allclose(output[output != 0], 1 / (1 - rate), rtol=1e-6)
-        dropped.append(output == 0)
-    np.testing.assert_array_equal(dropped[0], dropped[1])
-    # Cinco desviaciones típicas de una proporción en n sorteos: la de una máscara y la de dos independientes, entre
-    # claves distintas y entre unidades vecinas.
-    pairs = [(dropped[0], dropped[2]), (dropped[0], dropped[3]), (dropped[0][:, 1:], dropped[0][:, :-1])]
-    for found, expected in [(dropped[0], rate), *((a & b, rate**2) for a, b in pairs)]:
-        assert abs(found.mean() - expected) <= 5 * np.sqrt(expected * (1 - expected) / n)
-    np.testing.assert_array_equal(layer(tf.ones((2, 3)), training=False), np.ones((2, 3)))
-
-
-def test_dropout_without_keys_is_that_of_keras():
-    """Sin claves dadas, sortea las suyas como Keras."""
-    x = tf.ones((100, 100))
-    expected = keras.layers.Dropout(0.3, seed=1)(x, training=True)
-    np.testing.assert_array_equal(models.Dropout(0.3, seed=1)(x, training=True), expected)
-
-
-def test_penalty_equals_that_of_keras():
-    """La penalización es la de `L1L2` de Keras, que divide entre el tamaño del lote."""
-    x = tf.constant(np.random.default_rng(0).normal(size=(16, 5)).astype("float32"))
-    layers = [
-        keras.layers.Dense(3, kernel_initializer="ones", activity_regularizer=regularizer)
-        for regularizer in (models.ActivityPenalty(0.3, 0.7), keras.regularizers.L1L2(0.3, 0.7))
-    ]
-    outputs = [layer(x) for layer in layers]
-    # Mismas operaciones en distinto orden: solo redondeo de float32.
-    np.testing.assert_allclose(layers[0].losses[0], layers[1].losses[0], rtol=1e-5)
-    by_hand = (0.3 * np.abs(outputs[0]).sum() + 0.7 * np.square(outputs[0]).sum()) / 16
-    np.testing.assert_allclose(layers[0].losses[0], by_hand, rtol=1e-5)

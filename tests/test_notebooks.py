@@ -7,6 +7,7 @@ from pathlib import Path
 import correr
 import nbformat
 import papermill
+import procedencia
 import pytest
 
 from tarea4 import parameters
@@ -61,10 +62,18 @@ def test_outputs_are_clean(notebook):
 
 
 def test_no_trace_of_the_run_in_metadata(notebook):
-    """No quedan los metadatos que `make` quita."""
+    """No quedan los metadatos que `make` quita, y en los que pone no hay rutas de una máquina."""
     assert correr.clean(copy.deepcopy(notebook)) == notebook
     assert "papermill" not in str([notebook.metadata, *(cell.metadata for cell in notebook.cells)])
     assert "widgets" not in notebook.metadata
+    assert not MACHINE_PATH.search(str(notebook.metadata))
+
+
+def test_results_come_from_this_code(name, notebook):
+    """Los resultados publicados salieron de este cuaderno, este `tarea4` y estos estudios: nada cambió después."""
+    recorded = notebook.metadata.get("tarea4", {}).get("state")
+    current = procedencia.state(notebook, procedencia.sources())
+    assert recorded == current, f"algo cambió después de ejecutar {name}.ipynb: repítelo con make cuadernos"
 
 
 def test_figures_are_described(notebook):

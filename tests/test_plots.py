@@ -1,5 +1,7 @@
 """Pruebas de tarea4.plots: lo que la figura dibuja es lo que los datos dicen, y se lee."""
 
+import io
+import itertools
 from xml.etree import ElementTree
 
 import matplotlib
@@ -7,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
@@ -40,6 +43,11 @@ def make_table() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "test_accuracy"]).assign(seconds=[1.0, 2.0, 4.0, 3.0])
 
 
+LONG_NAMES = [
+    "dropout 0,20, l1 = 10⁻⁴, l2 = 10⁻⁴",
+    "una red de nombre tan largo que no cabe en un renglón de la figura, por ancha que la figura sea",
+    "W" * 90,
+]
 ALPHAS = [0.1, 0, 1e-15, 1e-6, 1e-3]
 
 
@@ -66,6 +74,8 @@ FIGURES = {
     "curvas": lambda: plots.curves({name: [make_run(i, 30) for i in range(3)] for name in ("simple", "regularizado")}),
     "curvas de una época": lambda: plots.curves({"simple": [make_run(0, 1)]}, "accuracy", threshold=0.98),
     "curvas de muchas redes": lambda: plots.curves({f"red {i}": [make_run(i, 4)] for i in range(9)}, threshold=0.08),
+    "curvas de nombres largos": lambda: plots.curves({name: [make_run(0, 4)] for name in LONG_NAMES}),
+    "curvas de más redes que alto": lambda: plots.curves({f"red {i}": [make_run(i, 4)] for i in range(50)}),
     "confusión": lambda: plots.confusion_matrices(
         {"simple": make_matrix(10, 1135), "regularizado": make_matrix(10, 9)}
     ),
@@ -258,6 +268,40 @@ def test_threshold_is_drawn_in_the_units_of_the_axis():
     assert "umbral: 98" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+@pytest.mark.parametrize("name", LONG_NAMES)
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda name: plots.curves({"simple": [make_run(0, 3)], name: [make_run(1, 3)]}, threshold=0.08),
+        lambda name: plots.reliability({name: make_calibration(0)}),
+        lambda name: plots.intervals(make_table(), "test_accuracy", references={name: 0.9752}),
+        lambda name: plots.alpha_curve({"l1": make_alphas(), name: make_alphas()}),
+    ],
+)
+def test_no_legend_is_cut(plot, name):
+    """La leyenda cabe entera en el SVG, con las letras que el SVG dibuja, y no pierde ninguna de las del nombre."""
+    figure = plot(name)
+    figure.set_dpi(72)  # la resolución de un SVG
+    renderer = RendererSVG(*figure.bbox.size, io.StringIO())
+    figure.draw(renderer)
+    [legend] = figure.legends
+    box = legend.get_window_extent(renderer)
+    assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+    assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+    shown = ["".join(text.get_text().split()) for text in legend.get_texts()]
+    assert any("".join(name.split()) in text for text in shown)
+
+
+def test_legend_leaves_the_axes_their_height():
+    """Por muchas redes que nombre la leyenda, la curva conserva su alto: crece la figura."""
+    heights = []
+    for n in (1, 60):
+        figure = plots.curves({f"red {i}": [make_run(i, 3)] for i in range(n)})
+        figure.draw_without_rendering()
+        heights.append(figure.axes[0].get_window_extent().height)
+    assert heights[1] == pytest.approx(heights[0], rel=0.02)  # márgenes y redondeo de las letras
+
+
 def test_curves_reject_an_unknown_metric():
     """El error nombra el argumento, lo recibido y lo admitido."""
     with pytest.raises(ValueError, match=r"^metric:.*'exactitud'.*'loss'"):
@@ -381,6 +425,17 @@ def test_intervals_mark_references_in_the_units_of_the_axis():
     figure = plots.intervals(make_table(), "test_accuracy", references={"2020": 0.9752, "azar": 0.1})
     assert [line.get_xdata()[0] for line in figure.axes[0].lines[-2:]] == pytest.approx([97.52, 10])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["2020: 97,52", "azar: 10"]
+
+
+@pytest.mark.parametrize("highest", [0.082, 0.1, 0.14, 0.3, 0.57, 1, 3, 9, 80])
+def test_a_loss_axis_says_its_scale(highest):
+    """Sean las pérdidas parecidas o muy distintas, el eje lleva de dos a diez números, y ninguno pisa a otro."""
+    losses = pd.DataFrame(np.geomspace(0.08, highest, 15).reshape(5, 3), index=ALPHAS)
+    figure = plots.alpha_curve({"l1": losses})
+    figure.draw_without_rendering()
+    boxes = [tick.get_window_extent() for tick in shown_ticks(figure.axes[0].yaxis)]
+    assert 2 <= len(boxes) <= 10
+    assert all(below.y1 < above.y0 for below, above in itertools.pairwise(boxes))
 
 
 def test_alpha_curve_gives_zero_its_own_place():

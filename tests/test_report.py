@@ -24,6 +24,15 @@ def test_numbers_are_written_in_spanish(value, decimals, text):
 
 
 @pytest.mark.parametrize(
+    ("p", "text"),
+    [(1, "p = 1,0000"), (0.0312, "p = 0,0312"), (1e-4, "p = 0,0001"), (9.9e-5, "p < 0,0001"), (0, "p < 0,0001")],
+)
+def test_a_p_value_is_never_zero(p, text):
+    """Un valor p menor que lo que sus decimales dicen se da como cota, no como cero."""
+    assert report.p_value(p) == text
+
+
+@pytest.mark.parametrize(
     ("alpha", "text"), [(0, "0"), (7e-14, "7·10⁻¹⁴"), (1e-4, "10⁻⁴"), (2.5, "2,5·10⁰"), (10, "10¹")]
 )
 def test_alphas_are_powers_of_ten(alpha, text):

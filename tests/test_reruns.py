@@ -17,7 +17,7 @@ PARAMETERS = {
     "q1": REGULARISED | {"hidden_sizes": [12, 8], "hidden_sizes_regularised": [12, 8, 8, 8]},
     "q2": {"hidden_sizes": [12], "n_bins": 5},
     "q3": {"hidden_sizes": [12, 8], "candidates": [[4], [12, 8]], "loss_threshold": 0.5, "accuracy_threshold": 0.8},
-    "q4": REGULARISED | {"hidden_sizes": [12, 8, 8], "dropout_grid": [0, 0.1], "alpha_grid": [0, 1e-4]},
+    "q4": REGULARISED | {"hidden_sizes": [12, 8, 8], "alpha_grid": [0, 1e-4]},
     "q5": REGULARISED | {"candidates": [[12, 8, 8], [8, 8, 8]]},
 }
 
@@ -123,7 +123,7 @@ def test_sentence_of_a_wrong_parameter(parameter, value, sentence, tmp_path):
         ),
         (
             "q4",
-            {"dropout": 0.9, "alpha_l1": 10, "dropout_grid": [0.9], "alpha_grid": [10], "epochs": 4},
+            {"dropout": 0.9, "alpha_l1": 10, "alpha_grid": [10], "epochs": 4},
             ["El modelo pedido (dropout 0,90, l1 = 10¹, l2 = 10⁻⁴) tiene mayor pérdida en validación que el mejor"],
         ),
         (

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tarea4 import models, training
+from tarea4 import engine, models
 from tarea4.training import Run, train, train_seeds
 
 SIZES = (12, 8)
@@ -75,8 +75,8 @@ def test_model_given_is_only_a_mould(small):
 def test_compiled_function_is_shared(small):
     """Redes que solo difieren en tasas y alfas comparten la función compilada, y aun así las obedecen."""
     gentle, harsh = (models.regularised(SIZES, dropout=d, alpha_l1=a) for d, a in ((0.0, 0.0), (0.9, 10.0)))
-    assert training._structure(gentle) == training._structure(harsh)
-    assert training._structure(gentle) != training._structure(models.regularised((12, 9)))
+    assert engine._structure(gentle) == engine._structure(harsh)
+    assert engine._structure(gentle) != engine._structure(models.regularised((12, 9)))
     runs = [train(model, small, epochs=3) for model in (gentle, harsh)]
     assert runs[0].history["l1"][-1] == 0
     assert runs[1].history["l1"][-1] > 0
@@ -138,3 +138,58 @@ def test_progress_only_when_watched(small, capsys, verbose):
     captured = capsys.readouterr()
     assert ("semilla 5" in captured.err) is verbose
     assert captured.out == ""
+
+
+def test_training_images_are_evaluated_only_if_asked(small):
+    """Sin métricas de entrenamiento faltan las suyas en la historia, y lo demás es igual."""
+    model = models.regularised(SIZES, alpha_l1=0.1)
+    with_them, without = (train(model, small, epochs=2, train_metrics=asked) for asked in (True, False))
+    missing = {"train_loss", "train_accuracy", "l1", "l2"}
+    assert with_them.history.keys() - without.history.keys() == missing
+    for key in without.history.keys() - {"seconds"}:
+        assert without.history[key] == with_them.history[key]
+
+
+def test_each_epoch_trains_what_augment_gives(small):
+    """`augment` recibe las imágenes originales una vez por época, y lo que devuelve es lo que entrena."""
+    seen = []
+
+    def erase(images, rng):
+        seen.append((images.numpy(), rng.random()))
+        return images * 0
+
+    run = train(models.plain(SIZES), small, epochs=3, augment=erase)
+    assert len(seen) == 3
+    for images, _ in seen:
+        np.testing.assert_array_equal(images, small.x_train)
+    assert len({drawn for _, drawn in seen}) == 3
+    # Con píxeles nulos la primera capa no tiene gradiente: se queda como nació.
+    kernels = [train(models.plain(SIZES), small, epochs=1, augment=a).model.get_weights()[0] for a in (erase, None)]
+    np.testing.assert_array_equal(run.model.get_weights()[0], kernels[0])
+    assert not np.array_equal(run.model.get_weights()[0], kernels[1])
+
+
+def test_callbacks_follow_their_seed(small):
+    """Cada semilla tiene sus llamadas, que ven cada época con lo que se mide y pueden detener el entrenamiento."""
+    calls = {}
+
+    class Follower(keras.callbacks.Callback):
+        def __init__(self, seed):
+            super().__init__()
+            self.calls = calls.setdefault(seed, [])
+
+        def on_train_begin(self, logs=None):
+            self.calls.append("empieza")
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.calls.append((epoch, logs["val_loss"]))
+            self.model.stop_training = epoch == 1
+
+        def on_train_end(self, logs=None):
+            self.calls.append("termina")
+
+    runs = train_seeds(models.plain(SIZES), small, [3, 4], epochs=5, callbacks=lambda seed: [Follower(seed)])
+    for run in runs:
+        assert calls[run.seed] == ["empieza", *enumerate(run.history["val_loss"]), "termina"]
+        assert len(run.history["val_loss"]) == 2
+    assert calls[3] != calls[4]

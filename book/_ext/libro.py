@@ -50,9 +50,31 @@ def mend(html: str) -> str:
     return BLOCKING.sub("<script defer ", EMPTY_LIST.sub("", html))
 
 
+def executed(name: str, content: str) -> nbformat.NotebookNode:
+    """El cuaderno, si todas sus celdas se ejecutaron bien; si no, ExtensionError con su nombre."""
+    try:
+        notebook = nbformat.reads(content, as_version=4)
+    except (ValueError, AttributeError, nbformat.ValidationError) as error:
+        raise ExtensionError(f"{name} está cortado o no es un cuaderno: hay que ejecutarlo otra vez.") from error
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for i, cell in enumerate(code, 1):
+        if any(output.output_type == "error" for output in cell.outputs):
+            raise ExtensionError(f"{name} falló en su celda de código {i}: no se publica como si hubiera terminado.")
+        if cell.execution_count is None:
+            raise ExtensionError(f"{name} no se ejecutó desde su celda de código {i}: hay que ejecutarlo entero.")
+    return notebook
+
+
+def refuse_unfinished(app, docname, content):
+    """Comprueba cada cuaderno del libro antes de leerlo."""
+    if (path := Path(app.env.doc2path(docname))).suffix == ".ipynb":
+        executed(path.name, content[0])
+
+
 def glued(path: Path) -> dict[str, str]:
     """Los textos que un cuaderno ejecutado guardó con `glue`, por nombre."""
-    outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
+    cells = executed(path.name, path.read_text(encoding="utf-8")).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
     texts = {
         output.metadata.scrapbook.name: ast.literal_eval(text)
         for output in outputs
@@ -81,5 +103,6 @@ def finish(app, exception):
 
 def setup(app):
     """Registra la extensión."""
+    app.connect("source-read", refuse_unfinished)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

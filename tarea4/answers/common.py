@@ -58,13 +58,18 @@ def best_model(explored: pd.DataFrame) -> str:
 
 def answer_best(measured: pd.DataFrame, best: str, base: str, n_tried: int, asked: str) -> Answer:
     """El modelo elegido en validación entre los probados, y el pedido, comparados con el modelo del que se partía."""
+    sentences = []
+    if asked != best:
+        comparison = compare(measured, asked, best, "val_loss")
+        sentences = [verdict(f"el modelo pedido ({asked})", "el mejor", "loss", comparison, "en validación")]
+    tried = plural(n_tried, "modelo probado", "modelos probados")
+    if best == base:
+        return Answer("es el de partida", " ".join([f"**El mejor de {tried} es el de partida: {best}.**", *sentences]))
     loss, accuracy = (compare(measured, best, base, metric) for metric in ("val_loss", "test_accuracy"))
     sentences = [
-        f"**El mejor de {plural(n_tried, 'modelo probado', 'modelos probados')} es: {best}.**",
+        f"**El mejor de {tried} es: {best}.**",
         verdict("este modelo", f"el de partida ({base})", "loss", loss, "en validación"),
         verdict("este modelo", "el de partida", "accuracy", accuracy, "en prueba"),
+        *sentences,
     ]
-    if asked != best:
-        name = f"el modelo pedido ({asked})"
-        sentences.append(verdict(name, "el mejor", "loss", compare(measured, asked, best, "val_loss"), "en validación"))
     return Answer(f"frente al de partida, {outcome(loss, lower_is_better=True)}", " ".join(sentences))

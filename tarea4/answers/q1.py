@@ -5,7 +5,7 @@ import pandas as pd
 
 from tarea4.answers.common import OUTCOMES, Answer, Claim, compare
 from tarea4.evaluation import SENSES, mcnemar, standard_error
-from tarea4.report import epochs_reaching, mean_and_spread, number, outcome, plural, verdict
+from tarea4.report import epochs_reaching, mean_and_spread, number, outcome, p_value, plural, verdict
 
 
 def answer_q1(measured: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> Answer:
@@ -70,6 +70,6 @@ def disagreement(y: np.ndarray, predictions: dict[str, np.ndarray]) -> str:
     errors = [100 * standard_error(float(np.mean(found == y)), len(y)) for found in (ours, theirs)]
     return (
         f"Con esta semilla, solo el modelo {name} acierta {plural(test.b, 'imagen', 'imágenes')}, y solo el {other}, "
-        f"{plural(test.c, 'imagen', 'imágenes')} (McNemar, p = {number(test.p_value)}). Sobre {number(len(y), 0)} "
+        f"{plural(test.c, 'imagen', 'imágenes')} (McNemar, {p_value(test.p_value)}). Sobre {number(len(y), 0)} "
         f"imágenes, el error estándar de la exactitud es de {number(max(errors), 2)} puntos."
     )

@@ -6,6 +6,7 @@ import pandas as pd
 from tarea4.answers.common import OUTCOMES, Claim, compare
 from tarea4.evaluation import paired_difference
 from tarea4.report import number, outcome, plural, scientific, verdict
+from tarea4.search import alpha
 from tarea4.training import Run
 
 
@@ -66,3 +67,9 @@ def claims_q4(
             OUTCOMES[outcome(layers, lower_is_better=True)],
         ),
     ]
+
+
+def chosen_settings(trials: pd.DataFrame, n: int) -> list[tuple[float, float, float]]:
+    """Tasa de dropout, alfa de l1 y alfa de l2 de los `n` mejores ensayos sin podar de `tarea4.search.trials_table`."""
+    best = trials[~trials["pruned"].astype(bool)].head(n).to_dict("records")
+    return [(row["dropout"], alpha(row["log10_alpha_l1"]), alpha(row["log10_alpha_l2"])) for row in best]

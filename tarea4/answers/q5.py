@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 
 from tarea4.answers.common import Claim
 from tarea4.evaluation import paired_difference
-from tarea4.report import mean_and_spread, number, outcome, plural
+from tarea4.report import mean_and_spread, number, outcome, plural, table
 
 
 def claims_q5(measured: pd.DataFrame, best: str, old: str) -> list[Claim]:
@@ -27,10 +28,68 @@ def claims_q5(measured: pd.DataFrame, best: str, old: str) -> list[Claim]:
         claims.append(
             Claim(
                 f"El mejor modelo da {name} {number(figure_2020)} en prueba",
-                f"El de hoy da {mean_and_spread(values[best])}.",
+                f"El de hoy da {mean_and_spread(values[best])}, de {number(values[best].min())} a "
+                f"{number(values[best].max())}.",
                 {"mejor": "superado", "peor": "no alcanzado"}.get(
                     outcome(difference, lower_is_better=lower_is_better), "no se distinguen"
                 ),
             )
         )
     return claims
+
+
+def split_effect(last: pd.DataFrame, stratified: pd.DataFrame) -> str:
+    """Cuánto cambian las cifras de una red según qué imágenes validan: las últimas o un reparto estratificado."""
+    sentences = []
+    for name, measured in (("las últimas imágenes", last), ("el reparto estratificado", stratified)):
+        validation, test = (measured[f"{split}_accuracy"] for split in ("val", "test"))
+        sentences.append(
+            f"Con {name}, la exactitud es {mean_and_spread(validation, 2, 100)} % en validación y "
+            f"{mean_and_spread(test, 2, 100)} % en prueba."
+        )
+    points = 100 * (last["val_accuracy"].mean() - stratified["val_accuracy"].mean())
+    return " ".join([*sentences, f"La elección mueve la validación {number(points, 2)} puntos."])
+
+
+def beyond_summary(further: pd.DataFrame) -> str:
+    """Cuándo y con qué se hicieron los resultados guardados por `tarea4.beyond`, en una frase."""
+    if further.empty:
+        return "No hay resultados guardados: `make mas-alla` los hace."
+    versions = [" y ".join(f"{name} {version}" for name, version in each.items()) for each in further["versions"]]
+    hours = number(further["seconds"].sum() / 3600, 1)
+    days = " y ".join(sorted(set(further["date"])))
+    used = " o ".join(sorted(set(versions)))
+    return f"{plural(len(further), 'entrenamiento')} del {days}, con {used}: {hours} horas de entrenamiento en total."
+
+
+def beyond_table(further: pd.DataFrame) -> HTML:
+    """Por receta: parámetros, semillas, épocas, segundos, prueba y calibración."""
+    rows = [
+        {"Receta": name, "Parámetros": number(group["parameters"].iloc[0], 0), "Semillas": len(group)}
+        | {
+            "Épocas": len(group["history"].iloc[0]["loss"]),
+            "Segundos por semilla": mean_and_spread(group["seconds"], 0),
+        }
+        | {"Exactitud en prueba (%)": mean_and_spread(group["test_accuracy"], 2, 100)}
+        | {"Pérdida en prueba": mean_and_spread(group["test_loss"]), "ECE": mean_and_spread(group["ece"])}
+        | {
+            "Temperatura": mean_and_spread(group["temperature"], 2),
+            "ECE con ella": mean_and_spread(group["ece_scaled"]),
+        }
+        for name, group in _by_model(further)
+    ]
+    return table(pd.DataFrame(rows), "Lo que dan las recetas de «Más allá», media y desviación típica de las semillas")
+
+
+def digit_errors_table(further: pd.DataFrame) -> HTML:
+    """Por receta, los fallos en prueba de cada clase, media de las semillas."""
+    rows = [
+        {"Receta": name}
+        | {str(i): number(errors, 1) for i, errors in enumerate(np.mean(list(group["errors"]), axis=0))}
+        for name, group in _by_model(further)
+    ]
+    return table(pd.DataFrame(rows), "Fallos en prueba por cifra verdadera, media de las semillas")
+
+
+def _by_model(further: pd.DataFrame):
+    return [] if further.empty else further.groupby("model", sort=False)

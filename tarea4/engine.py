@@ -1,0 +1,132 @@
+"""El motor de `tarea4.training`: una época entera en una sola función compilada con XLA."""
+
+import functools
+import json
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tarea4.data import Dataset
+from tarea4.layers import ActivityPenalty, Keyed
+
+
+class Engine:
+    """Una red de trabajo con su época compilada; sirve para muchos entrenamientos, de uno en uno."""
+
+    def __init__(self, model: keras.Sequential, n_train: int, batch_size: int):
+        self.model = model
+        self.batch_shape = (-(-n_train // batch_size), batch_size)
+        self.noisy = _noisy(model)
+        self.penalties = _penalties(model)
+        model.optimizer.build(model.trainable_variables)
+        self.initial_optimizer = [tf.identity(v) for v in model.optimizer.variables]
+        # Un paso crea las métricas, que son variables y no pueden nacer dentro de una función compilada.
+        model.train_step((tf.zeros((1, *model.input_shape[1:])), tf.one_hot([0], model.output_shape[-1])))
+        self.run_epoch = tf.function(self._run_epoch, jit_compile=True, autograph=False)
+        self.evaluate = tf.function(self._evaluate, autograph=False)
+
+    def _run_epoch(self, x, y, order, keys, strengths, alphas):
+        self._set_alphas(alphas)
+        for layer, strength in zip(self.noisy, strengths, strict=True):
+            setattr(layer, layer.strength, strength)
+
+        def step(i):
+            for k, layer in enumerate(self.noisy):
+                layer.keys = keys[i, k]
+            self.model.train_step((tf.gather(x, order[i]), tf.gather(y, order[i])))
+            return (i + 1,)
+
+        tf.while_loop(lambda i: i < order.shape[0], step, (0,))
+
+    def _evaluate(self, x, y, alphas):
+        self._set_alphas(alphas)
+        outputs = self.model(x, training=False)
+        loss = tf.reduce_mean(keras.losses.get(self.model.loss)(y, outputs))
+        hits = tf.equal(tf.argmax(outputs, axis=-1), tf.argmax(y, axis=-1))
+        terms = tf.reduce_sum([penalty.terms for penalty in self.penalties], axis=0) if self.penalties else tf.zeros(2)
+        return loss, tf.reduce_mean(tf.cast(hits, tf.float32)), terms / x.shape[0]
+
+    def _set_alphas(self, alphas):
+        for penalty, (l1, l2) in zip(self.penalties, alphas, strict=True):
+            penalty.l1, penalty.l2 = l1, l2
+
+    def train(self, copy, tensors, seed, *, epochs, evaluated, callbacks, augment=None) -> dict[str, list[float]]:
+        """Entrena con los pesos iniciales, tasas y alfas de `copy`, le deja los mejores y devuelve la historia."""
+        rng = np.random.default_rng(seed)
+        strengths = [tf.constant(float(getattr(layer, layer.strength))) for layer in _noisy(copy)]
+        alphas = [(tf.constant(penalty.l1), tf.constant(penalty.l2)) for penalty in _penalties(copy)]
+        self.model.set_weights(copy.get_weights())
+        for variable, value in zip(self.model.optimizer.variables, self.initial_optimizer, strict=True):
+            variable.assign(value)
+        self.model.stop_training = False
+        callbacks = keras.callbacks.CallbackList(callbacks, add_history=True, model=self.model, epochs=epochs)
+        callbacks.on_train_begin()
+        for epoch in range(epochs):
+            callbacks.on_epoch_begin(epoch)
+            logs = self._one_epoch(tensors, evaluated, rng, strengths, alphas, augment)
+            callbacks.on_epoch_end(epoch, logs)
+            if not np.isfinite(logs["loss"]):
+                raise FloatingPointError(
+                    f"La pérdida de la semilla {seed} dejó de ser un número finito en la época {epoch + 1}; "
+                    "suele deberse a una tasa de aprendizaje, o a alfas, demasiado grandes."
+                )
+            if self.model.stop_training:
+                break
+        callbacks.on_train_end()
+        copy.set_weights(self.model.get_weights())
+        return self.model.history.history
+
+    def _one_epoch(self, tensors, evaluated, rng, strengths, alphas, augment) -> dict[str, float]:
+        start = time.perf_counter()
+        x, y = tensors["train"]
+        x = augment(x, rng) if augment else x
+        order = np.resize(rng.permutation(len(x)), self.batch_shape).astype("int32")
+        keys = rng.integers(2**32, size=(len(order), len(self.noisy), 2), dtype="uint32")
+        self.model.reset_metrics()
+        self.run_epoch(x, y, order, keys, strengths, alphas)
+        logs = {name: float(value) for name, value in self.model.get_metrics_result().items()}
+        for split in evaluated:
+            loss, accuracy, penalties = self.evaluate(*tensors[split], alphas)
+            logs |= {f"{split}_loss": float(loss), f"{split}_accuracy": float(accuracy)}
+            if split == "train":
+                logs |= {"l1": float(penalties[0]), "l2": float(penalties[1])}
+        return logs | {"seconds": time.perf_counter() - start}
+
+
+def engines(model: keras.Sequential, n_train: int, batch_size: int, n: int) -> list[Engine]:
+    """`n` redes de trabajo para redes como `model`, las mismas que otras veces si ya se compilaron."""
+    structure = _structure(model)
+    return [_engine(structure, n_train, batch_size, slot) for slot in range(n)]
+
+
+@functools.lru_cache(maxsize=16)
+def _engine(structure: str, n_train: int, batch_size: int, slot: int) -> Engine:
+    return Engine(keras.saving.deserialize_keras_object(json.loads(structure)), n_train, batch_size)
+
+
+def _structure(model: keras.Sequential) -> str:
+    """La red en JSON sin lo que la función compilada recibe como argumento: la clave para compartirla."""
+
+    def blank(node):
+        if isinstance(node, dict):
+            return {k: 0.0 if k in {"rate", "stddev", "l1", "l2"} else blank(v) for k, v in node.items()}
+        return [blank(v) for v in node] if isinstance(node, list | tuple) else node
+
+    return json.dumps(blank(keras.saving.serialize_keras_object(model)))
+
+
+def _noisy(model: keras.Sequential) -> list[Keyed]:
+    return [layer for layer in model.layers if isinstance(layer, Keyed)]
+
+
+def _penalties(model: keras.Sequential) -> list[ActivityPenalty]:
+    regularizers = [getattr(layer, "activity_regularizer", None) for layer in model.layers]
+    return [regularizer for regularizer in regularizers if isinstance(regularizer, ActivityPenalty)]
+
+
+def as_tensors(data: Dataset, split: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Imágenes y etiquetas, una por clase, de una partición: "train", "val" o "test"."""
+    labels = tf.one_hot(getattr(data, f"y_{split}"), data.n_classes)
+    return tf.constant(getattr(data, f"x_{split}")), labels

@@ -1,0 +1,250 @@
+"""Prueba `tarea4.recipes`: la red de una receta es la pedida, cabe en su presupuesto y se entrena como dice."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tarea4.data import pooled
+from tarea4.recipes import Classifier, Recipe, affine, widest
+
+
+def kinds(model):
+    return [type(layer).__name__ for layer in model.layers]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    ratios=st.lists(st.floats(0.1, 3), max_size=4).map(lambda others: [1.0, *others]),
+    budget=st.integers(2_000, 60_000),
+    side=st.integers(1, 28),
+    n_classes=st.integers(2, 12),
+)
+def test_widest_fills_the_budget(small, ratios, budget, side, n_classes):
+    """La red construida con las capas de `widest` cabe en el presupuesto; con una unidad más de base, ya no."""
+    data = dataclasses.replace(small, image_shape=(side, side), n_classes=n_classes)
+    sizes = widest(ratios, budget, input_size=data.input_size, n_classes=n_classes)
+    wider = [max(1, round((sizes[0] + 1) * ratio)) for ratio in ratios]
+    assert sizes == [max(1, round(sizes[0] * ratio)) for ratio in ratios]
+    assert Recipe(sizes).build(data).count_params() <= budget < Recipe(wider).build(data).count_params()
+
+
+def test_full_recipe_has_its_layers(small):
+    """Con todo puesto, cada capa está en su sitio y con su número; la penalización, en la última oculta."""
+    recipe = Recipe((8, 6), "gelu", True, 0.1, 0.2, 0.3, 0.4, alpha_l1=0.5, alpha_l2=0.6, label_smoothing=0.7)
+    model = recipe.build(small)
+    hidden = ["Dense", "BatchNormalization", "GaussianNoise", "Activation", "Dropout"]
+    assert kinds(model) == ["Dropout", "GaussianNoise", *hidden, *hidden, "Dense"]
+    assert [layer.rate for layer in model.layers if "Dropout" in type(layer).__name__] == [0.1, 0.2, 0.2]
+    assert [layer.stddev for layer in model.layers if "Noise" in type(layer).__name__] == [0.3, 0.4, 0.4]
+    activations = [layer for layer in model.layers if type(layer).__name__ == "Activation"]
+    assert [layer.activation for layer in activations] == [keras.activations.gelu] * 2
+    assert activations[0].activity_regularizer is None
+    assert activations[1].activity_regularizer.get_config() == {"l1": 0.5, "l2": 0.6}
+    # Cada capa oculta: pesos sin sesgo y los cuatro números por unidad de la normalización.
+    assert model.count_params() == (784 + 4) * 8 + (8 + 4) * 6 + (6 + 1) * 10
+    assert model.layers[-1].activation is keras.activations.softmax
+    assert model.label_smoothing == 0.7
+
+
+def test_bare_recipe_has_nothing_else(small):
+    """Sin opciones ni normalización quedan Dense con sesgo y activaciones; la tasa no cambia."""
+    model = Recipe((8, 6), batch_norm=False, learning_rate=0.02, weight_decay=0.03).build(small)
+    assert kinds(model) == ["Dense", "Activation", "Dense", "Activation", "Dense"]
+    assert model.count_params() == (784 + 1) * 8 + (8 + 1) * 6 + (6 + 1) * 10
+    assert learning_rates(model, 3) == pytest.approx([0.02] * 3)
+    assert model.optimizer.weight_decay == 0.03
+
+
+def learning_rates(model, steps):
+    rates = []
+    for step in range(steps):
+        model.optimizer.iterations.assign(step)
+        rates.append(float(model.optimizer.learning_rate))
+    return rates
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 10])
+def test_cosine_warms_up_one_epoch_and_ends_at_zero(small, epochs):
+    """La tasa sube en línea recta durante la primera época y baja en coseno hasta 0 en la última."""
+    recipe = Recipe((4,), schedule="coseno", learning_rate=0.01, batch_size=128, epochs=epochs)
+    n = 16  # lotes de 128 en 2 000 imágenes
+    rates = np.array(learning_rates(recipe.build(small), n * epochs + 1))
+    decay = 0.005 * (1 + np.cos(np.pi * np.arange(n * (epochs - 1) + 1) / max(1, n * (epochs - 1))))
+    # Redondeo de float32 en pasos y cosenos.
+    np.testing.assert_allclose(rates, [*(0.01 * np.arange(n) / n), *decay], atol=1e-8)
+
+
+def test_recipe_trains_what_it_says(small):
+    """Entrena con sus épocas y su lote, y `augment` cambia el resultado; las imágenes se promedian si lo pide."""
+    data = dataclasses.replace(small, x_train=small.x_train[:200], y_train=small.y_train[:200])
+    recipe = Recipe((8,), epochs=3, batch_size=50, batch_norm=False)
+    plain, moved = (dataclasses.replace(recipe, augment=augment).train(data, [4])[0] for augment in (False, True))
+    assert plain.seed == 4
+    assert len(plain.history["val_loss"]) == 3
+    assert plain.history["val_loss"] != moved.history["val_loss"]
+    assert len(recipe.train(data, [4], epochs=1)[0].history["val_loss"]) == 1
+    assert recipe.images(data) is data
+    averaged = dataclasses.replace(recipe, pool=True).images(data)
+    np.testing.assert_array_equal(averaged.x_val, pooled(data).x_val)
+    assert averaged.image_shape == (12, 12)
+
+
+def classifier(layers, **options):
+    """Una red con SGD de paso 1: lo que baja cada peso es su gradiente."""
+    keras.utils.set_random_seed(0)
+    model = Classifier([keras.Input((784,)), *layers()], **options)
+    return compiled(model)
+
+
+def compiled(model, loss="categorical_crossentropy"):
+    model.compile(keras.optimizers.SGD(1.0), loss=loss, metrics=["accuracy"])
+    return model
+
+
+def softmax_only():
+    return [keras.layers.Dense(10, activation="softmax")]
+
+
+def with_batch_norm():
+    return [
+        keras.layers.Dense(12, use_bias=False),
+        keras.layers.BatchNormalization(),
+        keras.layers.Activation("relu"),
+        *softmax_only(),
+    ]
+
+
+@pytest.fixture(scope="module")
+def batch(small):
+    """Un lote de 64 imágenes y sus etiquetas."""
+    return small.x_train[:64], keras.utils.to_categorical(small.y_train[:64], 10)
+
+
+def step(model, batch):
+    """Un solo paso de `fit`: los pesos de antes y los de después, y lo que dijo."""
+    before = model.get_weights()
+    history = model.fit(*batch, batch_size=64, epochs=1, shuffle=False, verbose=0).history
+    return before, model.get_weights(), {name: values[0] for name, values in history.items()}
+
+
+def test_classifier_keeps_its_options(tmp_path, batch):
+    """Guardada y leída, como copia o como fichero, la red conserva pesos, suavizado y perturbación."""
+    model = classifier(with_batch_norm, epsilon=0.1, label_smoothing=0.2)
+    model.save(tmp_path / "red.keras")
+    loaded = keras.saving.load_model(tmp_path / "red.keras")
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
+    for other in (loaded, copy):
+        assert type(other) is Classifier
+        assert (other.epsilon, other.label_smoothing) == (0.1, 0.2)
+        assert kinds(other) == kinds(model)
+    np.testing.assert_array_equal(loaded.predict(batch[0], verbose=0), model.predict(batch[0], verbose=0))
+
+
+def test_label_smoothing_is_that_of_keras(batch):
+    """Un paso con etiquetas suavizadas es el de la entropía cruzada suavizada de Keras."""
+    ours = classifier(with_batch_norm, label_smoothing=0.1)
+    theirs = classifier(with_batch_norm)
+    compiled(theirs, keras.losses.CategoricalCrossentropy(label_smoothing=0.1))
+    plain = classifier(with_batch_norm)
+    _, expected, said = step(theirs, batch)
+    _, found, logs = step(ours, batch)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)  # las mismas cuentas en otro orden, en float32
+    assert logs == pytest.approx(said, rel=1e-5)
+    assert not np.allclose(found[0], step(plain, batch)[1][0], atol=1e-4)
+
+
+def test_adversarial_gradient_is_the_mean_of_both(batch):
+    """En una capa softmax, el paso con FGSM es el que sale a mano: la media del gradiente limpio y del perturbado."""
+    model = classifier(softmax_only, epsilon=0.1)
+    (w, b), (new_w, new_b), logs = step(model, batch)
+    x, y = batch
+
+    def gradients(x):
+        logits = x @ w + b
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        error = (p - y) / len(x)
+        return x.T @ error, error.sum(axis=0), error @ w.T, -np.log((p * y).sum(axis=1)).mean()
+
+    clean = gradients(x)
+    perturbed = gradients(np.clip(x + 0.1 * np.sign(clean[2]), 0, 1))
+    # Redondeo de float32; la diferencia entre los dos gradientes es cien veces mayor.
+    np.testing.assert_allclose(w - new_w, (clean[0] + perturbed[0]) / 2, atol=1e-5)
+    np.testing.assert_allclose(b - new_b, (clean[1] + perturbed[1]) / 2, atol=1e-5)
+    assert np.abs(clean[0] - perturbed[0]).max() > 1e-3
+    assert perturbed[3] > clean[3]
+    assert logs["loss"] == pytest.approx(clean[3], rel=1e-5)
+
+
+def test_batch_statistics_come_from_clean_images(batch):
+    """Con FGSM las estadísticas de la normalización se mueven como sin él, y los pesos no."""
+    (_, clean, _), (_, adversarial, _) = (
+        step(classifier(with_batch_norm, epsilon=epsilon), batch) for epsilon in (0.0, 0.1)
+    )
+    names = [variable.name for variable in classifier(with_batch_norm).variables]
+    for name, a, b in zip(names, clean, adversarial, strict=True):
+        if name.startswith("moving"):
+            np.testing.assert_allclose(a, b, rtol=1e-6)  # las mismas cuentas, compiladas en otra función
+        else:
+            assert not np.allclose(a, b, atol=1e-4)
+    assert sum(name.startswith("moving") for name in names) == 2
+
+
+class Fixed:
+    """Un generador que da siempre los seis números pedidos: giro, inclinación, dos escalas y dos desplazamientos."""
+
+    def __init__(self, *drawn):
+        self.drawn = drawn
+
+    def uniform(self, low, high, shape):
+        return np.repeat(np.array(self.drawn, float)[:, None], shape[1], axis=1)
+
+
+def test_affine_keeps_shape_and_range(small):
+    """Las imágenes movidas tienen la misma forma, siguen entre 0 y 1 y casi la misma tinta; cada una, a su manera."""
+    x = tf.constant(np.tile(small.x_train[0], (50, 1)))
+    moved = affine(x, np.random.default_rng(0), (28, 28)).numpy()
+    assert moved.shape == x.shape
+    assert moved.dtype == np.float32
+    assert moved.min() >= 0
+    assert moved.max() <= 1
+    assert len(np.unique(moved, axis=0)) == 50
+    # La escala llega al 12 % en cada eje: la tinta, a 1.12 ** 2 = 1.25, y algo se sale del borde.
+    np.testing.assert_allclose(moved.sum(axis=1) / small.x_train[0].sum(), 1, atol=0.35)
+    again, other = (affine(x, np.random.default_rng(seed), (28, 28)).numpy() for seed in (0, 1))
+    np.testing.assert_array_equal(moved, again)
+    assert not np.array_equal(moved, other)
+
+
+def test_affine_of_nothing_is_the_identity(small):
+    """Sin giro, inclinación, escala ni desplazamiento, cada imagen queda como estaba."""
+    x = tf.constant(small.x_train[:20])
+    # El centro es un número de medios píxeles, exacto en float32.
+    np.testing.assert_allclose(affine(x, Fixed(0, 0, 0, 0, 0, 0), (28, 28)), x, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(1, 0), (0, 1), (-1, 0.5)])
+def test_affine_moves_two_pixels(dx, dy):
+    """Los desplazamientos son de dos píxeles como mucho, y en imágenes que no son cuadradas, sobre sus dos ejes."""
+    height, width = 12, 20
+    image = np.zeros((height, width), np.float32)
+    image[4:7, 8:13] = np.random.default_rng(0).random((3, 5))
+    moved = affine(tf.constant(image.reshape(1, -1)), Fixed(0, 0, 0, 0, dx, dy), (height, width))
+    expected = np.roll(image, (-round(2 * dy), -round(2 * dx)), axis=(0, 1))
+    np.testing.assert_allclose(np.reshape(moved, (height, width)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("drawn", [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, -1), (-1, 1, 1, 1)])
+def test_affine_turns_about_the_centre(drawn):
+    """Giros, inclinaciones y escalas dejan el centro en su sitio y mueven lo demás."""
+    image = np.zeros((15, 21), np.float32)
+    image[7, 10] = image[2, 3] = image[12, 16] = 1
+    moved = np.reshape(affine(tf.constant(image.reshape(1, -1)), Fixed(*drawn, 0, 0), (15, 21)), (15, 21))
+    assert moved[7, 10] == pytest.approx(1, abs=1e-5)
+    assert abs(moved - image).max() > 0.1
