@@ -2,8 +2,6 @@
 
 import functools
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -164,8 +162,9 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files if name in MNIST_SHA256}
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise _invalid(path, "está vacío, truncado, contiene objetos de Python o no es un .npz") from error
+    except Exception as error:  # un fichero dañado hace saltar a zipfile y a NumPy de muchas maneras
+        problem = "no se puede leer, está vacío, truncado, contiene objetos de Python, no cabe o no es un .npz"
+        raise _invalid(path, problem) from error
     if missing := sorted(MNIST_SHA256.keys() - arrays.keys()):
         raise _invalid(path, f"le falta {', '.join(missing)}")
     return arrays

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from tarea4.capacity import check_network
 from tarea4.layers import ActivityPenalty, Dropout
 
 # Cada salida se entrena con la pérdida que le es propia.
@@ -40,6 +41,8 @@ def plain(
     ------
     ValueError
         Si un tamaño no es un entero positivo o `output` no es una de las tres.
+    MemoryError
+        Si la red no cabe en la memoria libre.
 
     References
     ----------
@@ -87,6 +90,8 @@ def regularised(
     ------
     ValueError
         Si un tamaño, la tasa, un factor o un índice está fuera de su intervalo.
+    MemoryError
+        Si la red no cabe en la memoria libre.
 
     References
     ----------
@@ -151,6 +156,7 @@ def _dense(index: int, size: int, penalty: ActivityPenalty | None = None) -> ker
 def _compiled(hidden: list[keras.layers.Layer], input_size: int, n_classes: int, output: str) -> keras.Sequential:
     if output not in OUTPUT_LOSSES:
         raise ValueError(f"output: se recibió {output!r} y se admite una de {', '.join(OUTPUT_LOSSES)}.")
+    check_network([input_size, *(layer.units for layer in hidden if isinstance(layer, keras.layers.Dense)), n_classes])
     layers = [keras.Input((input_size,), name="input"), *hidden]
     layers.append(keras.layers.Dense(n_classes, activation=output, name="output"))
     model = keras.Sequential(layers, name="sequential")

@@ -112,8 +112,8 @@ class Search(BaseModel):
 
     model_config = Common.model_config
 
-    study: Literal["q4", "q5-presupuesto", "q5-libre"] = _option(
-        "q4", "estudio que se sigue", "'q4', 'q5-presupuesto' o 'q5-libre'"
+    study: Literal["q4", "q5-presupuesto", "q5-largo", "q5-libre"] = _option(
+        "q4", "estudio que se sigue", "'q4', 'q5-presupuesto', 'q5-largo' o 'q5-libre'"
     )
     n_trials: Integer = _option(
         150, "ensayos terminados que debe llegar a tener, entre todos los procesos", POSITIVE, ge=1, le=100_000

@@ -1,4 +1,4 @@
-"""Un estudio de hiperparámetros en figuras, tabla y resumen; los ensayos son los de `tarea4.search.trials_table`."""
+"""Un estudio de hiperparámetros en figuras, tabla y resumen; los ensayos son los de `tarea4.studies.trials_table`."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from tarea4.plots import STYLED, WIDTH, _cells, _comma, _figure, _grid, _legend, _LogLocator, _quantity, _with_colours
 from tarea4.report import number, percent, plural, scientific, table
-from tarea4.search import FINISHED, alpha
+from tarea4.search import FINISHED
+from tarea4.spaces import alpha
 
 LABELS = {
     "number": "ensayo",
@@ -49,7 +50,7 @@ LOSS, GREY = _quantity("val_loss")[0], "#999999"
 def heatmap(trials: pd.DataFrame, grid: list[dict[str, float]], x: str, y: str) -> Figure:
     """Pérdida de validación de una rejilla según dos de sus hiperparámetros; la menor va recuadrada.
 
-    De los ensayos solo cuentan los de `grid`, una lista de puntos como `tarea4.search.GRID`; el que falta, por podado
+    De los ensayos solo cuentan los de `grid`, una lista de puntos como `tarea4.spaces.GRID`; el que falta, por podado
     o por no terminado, queda en blanco. Los demás hiperparámetros que varíen con `y` o con `x` se nombran con él.
 
     Raises

@@ -14,9 +14,9 @@ import tensorflow as tf
 from tqdm.keras import TqdmCallback
 
 from tarea4 import memory
+from tarea4.capacity import check_training
 from tarea4.data import Dataset
 from tarea4.engine import as_tensors, engines
-
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ def train_seeds(
         Si `epochs` o `batch_size` no es positivo.
     FloatingPointError
         Si la pérdida deja de ser un número finito.
+    MemoryError
+        Si no cabe en la memoria libre.
 
     References
     ----------
@@ -149,6 +151,7 @@ def train_seeds(
         return [runs[seed] for seed in seeds]
 
     n_threads = min(len(missing), os.cpu_count() or 1)
+    check_training(model, n_images=len(data.x_train), batch_size=batch_size, n_seeds=len(missing), n_engines=n_threads)
     free = queue.SimpleQueue()
     for engine in engines(model, len(data.x_train), min(batch_size, len(data.x_train)), n_threads):
         free.put(engine)

@@ -3,12 +3,12 @@
 import dataclasses
 import os
 
+import numpy as np
 import pdf
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tarea4 import data
-
 
 os.environ["TAREA4_CACHE"] = ""  # aquí se entrena siempre: lo recordado taparía un fallo
 
@@ -25,6 +25,19 @@ def small(mnist) -> data.Dataset:
     sizes = {"train": 2000, "val": 500, "test": 500}
     slices = {f"{axis}_{split}": getattr(mnist, f"{axis}_{split}")[:n] for split, n in sizes.items() for axis in "xy"}
     return dataclasses.replace(mnist, **slices)
+
+
+@pytest.fixture(scope="session")
+def other_data(tmp_path_factory):
+    """Otro conjunto de datos: MNIST recortado a 20 x 18 píxeles, solo las cifras 0, 1 y 2."""
+    path = tmp_path_factory.mktemp("datos") / "otros.npz"
+    with np.load(data.MNIST_PATH) as mnist:
+        arrays = {}
+        for split, n in {"train": 1500, "test": 400}.items():
+            kept = np.flatnonzero(mnist[f"y_{split}"] < 3)[:n]
+            arrays |= {f"x_{split}": mnist[f"x_{split}"][kept, 4:24, 5:23], f"y_{split}": mnist[f"y_{split}"][kept]}
+    np.savez(path, **arrays)
+    return path
 
 
 @pytest.fixture(scope="session")

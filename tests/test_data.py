@@ -1,7 +1,13 @@
 """Prueba `tarea4.data`: el reparto de MNIST y el rechazo de datos que no sirven."""
 
+import io
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from tarea4 import data
 
@@ -69,13 +75,19 @@ def test_real_valued_images_are_kept(tmp_path):
         ({"x_test": np.zeros((10, 5, 5), np.uint8)}, r"x_test tiene imágenes de \(5, 5\)"),
         ({"x_train": np.zeros((30, 5, 4), np.int32)}, "se espera uint8"),
         ({"x_train": np.full((30, 5, 4), 1.5)}, "fuera de"),
+        ({"x_train": np.full((30, 5, 4), -1e-6)}, "fuera de"),
         ({"x_train": np.full((30, 5, 4), np.nan)}, "fuera de"),
+        ({"x_test": np.full((10, 5, 4), np.inf)}, "fuera de"),
+        ({"x_test": np.zeros((10, 5, 4), bool)}, "se espera uint8"),
+        ({"x_test": np.zeros((0, 5, 4), np.uint8), "y_test": np.zeros(0, int)}, "sin ceros"),
         ({"y_train": np.arange(29) % 3}, "una etiqueta por imagen"),
         ({"y_train": np.arange(30) % 3 + 0.5}, "se esperan enteros"),
         ({"y_train": np.arange(30) % 3 - 1}, "se espera 0, 1"),
         ({"y_train": np.arange(30) % 3 * 2}, "se espera 0, 1"),
         ({"y_train": np.zeros(30, int)}, "se espera 0, 1"),
         ({"y_test": np.full(10, 3)}, "y_test tiene etiquetas fuera"),
+        ({"y_test": np.full(10, -1)}, "y_test tiene etiquetas fuera"),
+        ({"y_test": np.zeros((10, 1), int)}, "una etiqueta por imagen"),
         ({"x_train": np.array([{}] * 30)}, "objetos de Python"),
     ],
 )
@@ -139,3 +151,98 @@ def test_pooled_needs_even_images(tmp_path, shape, crop):
     loaded = data.load(save(tmp_path, **arrays(shape=shape)))
     with pytest.raises(ValueError, match=f"crop: se recibió {crop}"):
         data.pooled(loaded, crop)
+
+
+# siempre los mismos ejemplos y sin límite de tiempo: el resultado no depende del reloj ni de corridas anteriores
+fixed = settings(derandomize=True, database=None, deadline=None, max_examples=150)
+REFUSAL = r"^data_path: datos\.npz no sirve como datos: .*\.$"
+
+
+@st.composite
+def valid_arrays(draw):
+    """Los cuatro arreglos de unos datos pequeños y válidos, de cualquier tamaño, tipo y número de clases."""
+    height, width, n_classes = draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(2, 4))
+    n_train, n_test = draw(st.integers(6, 30)), draw(st.integers(1, 9))
+    pixels = draw(st.sampled_from(["uint8", "float16", "float32", "float64"]))
+    labels = draw(st.sampled_from(["uint8", "int8", "int32", "int64", "uint64"]))
+    unit = None if pixels == "uint8" else st.floats(0, 1, width=int(pixels[5:]))
+    given = {}
+    for split, n in (("train", n_train), ("test", n_test)):
+        given[f"x_{split}"] = draw(hnp.arrays(pixels, (n, height, width), elements=unit))
+        given[f"y_{split}"] = draw(hnp.arrays(labels, n, elements=st.integers(0, n_classes - 1)))
+    given["y_train"][:n_classes] = range(n_classes)
+    return given
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """Un solo fichero, que cada ejemplo vuelve a escribir."""
+    return tmp_path_factory.mktemp("datos") / "datos.npz"
+
+
+def assert_usable(loaded):
+    """Lo que promete `Dataset`: tamaños que cuadran, intensidades de [0, 1] y etiquetas de 0 a k - 1."""
+    for split in ("train", "val", "test"):
+        x, y = getattr(loaded, f"x_{split}"), getattr(loaded, f"y_{split}")
+        assert x.shape == (len(y), loaded.input_size)
+        assert len(y) >= 1
+        assert (x.dtype, y.dtype) == (np.float32, np.int32)
+        assert x.min() >= 0
+        assert x.max() <= 1
+        assert y.min() >= 0
+        assert y.max() < loaded.n_classes
+    assert loaded.n_classes >= 2
+
+
+@fixed
+@given(valid_arrays())
+def test_any_valid_file_is_loaded_whole(path, given):
+    """De cualquier archivo válido salen todas sus imágenes y etiquetas, en su orden y sin cambiar su valor."""
+    np.savez(path, **given)
+    loaded = data.load(path)
+    assert_usable(loaded)
+    n_train = len(given["y_train"])
+    assert len(loaded.y_val) == round(0.1 * n_train)
+    assert loaded.n_classes == given["y_train"].max() + 1
+    assert loaded.image_shape == given["x_train"].shape[1:]
+    for split, kept in (("train", ["train", "val"]), ("test", ["test"])):
+        images = given[f"x_{split}"].reshape(len(given[f"y_{split}"]), -1)
+        expected = images / 255 if images.dtype == np.uint8 else images
+        # Un solo redondeo a float32 de números de [0, 1].
+        np.testing.assert_allclose(np.concatenate([getattr(loaded, f"x_{part}") for part in kept]), expected, atol=1e-7)
+        labels = np.concatenate([getattr(loaded, f"y_{part}") for part in kept])
+        np.testing.assert_array_equal(labels, given[f"y_{split}"].astype(int))
+
+
+anything = hnp.arrays(
+    hnp.boolean_dtypes() | hnp.integer_dtypes() | hnp.floating_dtypes() | hnp.complex_number_dtypes(),
+    hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6),
+)
+
+
+def assert_usable_or_refused(path):
+    try:
+        loaded = data.load(path)
+    except ValueError as error:
+        assert re.match(REFUSAL, str(error)), error  # noqa: PT017  # también vale que no se rechace
+    else:
+        assert_usable(loaded)
+
+
+@fixed
+@given(valid_arrays(), st.sampled_from(sorted(arrays())), st.none() | anything)
+def test_any_array_is_either_usable_or_refused(path, given, name, other):
+    """Con un arreglo de menos, o cualquier otro en su lugar, los datos sirven o se rechazan con una frase."""
+    np.savez(path, **{k: v for k, v in (given | {name: other}).items() if v is not None})
+    assert_usable_or_refused(path)
+
+
+@fixed
+@given(st.integers(0, 2000), st.none() | st.integers(0, 2000), st.binary(max_size=8), st.booleans())
+def test_any_damage_is_either_harmless_or_refused(path, start, removed, added, compressed):
+    """Un archivo con unos bytes de menos, de más o cambiados, en cualquier sitio, sirve o se rechaza con una frase."""
+    whole = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(whole, **arrays(n_train=6, n_test=2))
+    content, end = whole.getvalue(), start + (len(added) if removed is None else removed)
+    path.write_bytes(content[:start] + added + content[end:])
+    assert_usable_or_refused(path)

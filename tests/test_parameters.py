@@ -33,8 +33,10 @@ VALID = {
     "accuracy_threshold": 0.98,
     "n_bins": 15,
     "candidates": [[40, 50, 15], [25, 45, 25]],
-    "dropout_grid": [0, 0.1, 0.2],
     "alpha_grid": [0, 1e-5],
+    "n_trials": 0,
+    "storage": None,
+    "epochs_best": 20,
 }
 GOOD = [
     ("data_path", "otros datos/números.npz", "otros datos/números.npz"),
@@ -66,8 +68,13 @@ GOOD = [
     ("n_bins", 100, 100),
     ("candidates", "[[40, 50], [25]]", ((40, 50), (25,))),
     ("candidates", [["40", 50.0], "[25]"], ((40, 50), (25,))),
-    ("dropout_grid", ["0.0", "0.5"], (0.0, 0.5)),
     ("alpha_grid", "[1e-5, 1e-4]", (1e-5, 1e-4)),
+    ("alpha_grid", ["0", "1e-4"], (0.0, 1e-4)),
+    ("n_trials", "0", 0),
+    ("n_trials", 100_000, 100_000),
+    ("storage", "postgresql+psycopg://anfitrión/base", "postgresql+psycopg://anfitrión/base"),
+    *[("storage", text, None) for text in ("None", "null", "")],
+    ("epochs_best", "1e3", 1000),
 ]
 NOT_NUMBERS = [None, "tres", "", True, "True", math.nan, "nan", math.inf, -math.inf, "1e999", [1], {}, "1" * 5000, 1j]
 NOT_LITERALS = ["{[]: 1}", "-" * 5000 + "1", "\0", "0 0"]
@@ -87,8 +94,10 @@ BAD = [
     *[("accuracy_threshold", value) for value in [0, 1.01, 98, *NOT_NUMBERS]],
     *[("n_bins", value) for value in [1, 101, *NOT_NUMBERS]],
     *[("candidates", value) for value in ([], [[]], [[40], []], [[40], [40]], [40, 50], [[0]], "40,50", [["a"]])],
-    *[("dropout_grid", value) for value in ([], [0.1, 1.0], [0.1, 0.1], [0, 0.0], [-0.1], [True], 0.1)],
-    *[("alpha_grid", value) for value in ([], [-1e-5], [math.nan], [math.inf], [1e-5, "1e-5"], 1e-5)],
+    *[("alpha_grid", value) for value in ([], [-1e-5], [math.nan], [math.inf], [1e-5, "1e-5"], [0, 0.0], [True], 1e-5)],
+    *[("n_trials", value) for value in [-1, 100_001, 0.5, *NOT_NUMBERS]],
+    *[("storage", value) for value in (3, True, ["a.log"], {})],
+    *[("epochs_best", value) for value in [0, -1, 1001, 2.5, *NOT_NUMBERS]],
 ]
 
 
@@ -242,8 +251,9 @@ valid = st.fixed_dictionaries(
         "dropout": unit,
         "alpha_l1": st.floats(0, allow_infinity=False),
         "alpha_l2": st.floats(0, allow_infinity=False),
-        "dropout_grid": st.lists(unit, min_size=1, max_size=6, unique=True),
         "alpha_grid": st.lists(st.floats(0, allow_infinity=False), min_size=1, max_size=6, unique=True),
+        "n_trials": st.integers(0, 100_000),
+        "storage": st.none(),
     }
 )
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -282,7 +292,10 @@ def test_any_value_is_either_within_the_limits_or_refused_by_name(name, value):
     assert type(p.epochs) is int
     assert 1 <= p.epochs <= 1000
     assert all(type(size) is int and 1 <= size <= 10_000 for size in p.hidden_sizes)
-    assert all(0 <= rate < 1 for rate in (p.dropout, *p.dropout_grid))
+    assert 0 <= p.dropout < 1
+    assert type(p.n_trials) is int
+    assert 0 <= p.n_trials <= 100_000
+    assert p.storage is None or isinstance(p.storage, str)
     assert all(0 <= alpha < math.inf for alpha in (p.alpha_l1, p.alpha_l2, *p.alpha_grid))
 
 

@@ -31,19 +31,6 @@ def rerun(name, folder, parameters):
 
 
 @pytest.fixture(scope="module")
-def other_data(tmp_path_factory):
-    """Otro conjunto de datos: MNIST recortado a 20 x 18 píxeles, solo las cifras 0, 1 y 2."""
-    path = tmp_path_factory.mktemp("datos") / "otros.npz"
-    with np.load(Path(tarea4.__file__).with_name("mnist.npz")) as mnist:
-        arrays = {}
-        for split, n in {"train": 1500, "test": 400}.items():
-            kept = np.flatnonzero(mnist[f"y_{split}"] < 3)[:n]
-            arrays |= {f"x_{split}": mnist[f"x_{split}"][kept, 4:24, 5:23], f"y_{split}": mnist[f"y_{split}"][kept]}
-    np.savez(path, **arrays)
-    return path
-
-
-@pytest.fixture(scope="module")
 def few_images(tmp_path_factory):
     """Las primeras 6 000 imágenes de MNIST, y el mismo archivo con imágenes y etiquetas de prueba al azar."""
     rng = np.random.default_rng(0)
@@ -104,6 +91,22 @@ def test_sentence_of_a_wrong_parameter(parameter, value, sentence, tmp_path):
     process, _ = rerun("q4", tmp_path, {parameter: value})
     assert process.returncode != 0
     assert sentence in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("<script>nada</script>.npz", "data_path: no existe el archivo '<script>nada</script>.npz'"),
+        ("cortado.npz", "data_path: cortado.npz no sirve como datos: no se puede leer"),
+    ],
+)
+def test_useless_data_stop_the_notebook(value, sentence, tmp_path, other_data):
+    """Unos datos que no están, o que están cortados, detienen el cuaderno con una frase."""
+    (tmp_path / "cortado.npz").write_bytes(other_data.read_bytes()[:1000])
+    process, notebook = rerun("q2", tmp_path, {"data_path": value})
+    assert process.returncode != 0
+    assert sentence in process.stderr
+    assert not [text for text in texts(notebook) if "Veredicto" in text]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from test_plots import (  # noqa: F401  las pruebas generales corren también co
 
 from tarea4 import search_plots
 from tarea4.report import number
-from tarea4.search import GRID, NOISY, SPACES, trials_table
+from tarea4.spaces import GRID, NOISY, SPACES
+from tarea4.studies import trials_table
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("error")

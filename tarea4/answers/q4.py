@@ -6,7 +6,7 @@ import pandas as pd
 from tarea4.answers.common import OUTCOMES, Claim, compare
 from tarea4.evaluation import paired_difference
 from tarea4.report import number, outcome, plural, scientific, verdict
-from tarea4.search import alpha
+from tarea4.spaces import alpha
 from tarea4.training import Run
 
 
@@ -70,6 +70,6 @@ def claims_q4(
 
 
 def chosen_settings(trials: pd.DataFrame, n: int) -> list[tuple[float, float, float]]:
-    """Tasa de dropout, alfa de l1 y alfa de l2 de los `n` mejores ensayos sin podar de `tarea4.search.trials_table`."""
+    """Tasa y alfas de l1 y de l2 de los `n` mejores ensayos sin podar de `tarea4.studies.trials_table`."""
     best = trials[~trials["pruned"].astype(bool)].head(n).to_dict("records")
     return [(row["dropout"], alpha(row["log10_alpha_l1"]), alpha(row["log10_alpha_l2"])) for row in best]
