@@ -59,7 +59,7 @@ constraints: entorno ## vuelve a resolver constraints.txt a partir de requiremen
 
 limpiar: ## borra lo que se puede volver a construir, salvo .venv
 	rm -rf book/_build build *.egg-info .pytest_cache .ruff_cache .coverage
-	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -print | xargs rm -rf
+	find . -path './.venv*' -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 ayuda: ## esta lista
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile

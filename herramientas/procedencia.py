@@ -42,9 +42,11 @@ def sources(root: Path = ROOT) -> dict[str, str]:
 
 
 def state(notebook, sources: dict[str, str]) -> str:
-    """SHA-256 de lo que decide los resultados de un cuaderno: sus celdas de código y `sources`."""
+    """SHA-256 de lo que decide los resultados de un cuaderno: sus celdas de código y lo que usa de `sources`."""
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return hashlib.sha256(json.dumps([cells, sources]).encode()).hexdigest()
+    reads_studies = any("tarea4.studies" in cell for cell in cells)
+    used = {path: text for path, text in sources.items() if reads_studies or not path.startswith("estudios/")}
+    return hashlib.sha256(json.dumps([cells, used]).encode()).hexdigest()
 
 
 def record(notebook, sources: dict[str, str], seconds: float) -> dict:

@@ -4,26 +4,21 @@ Desde una terminal: ``python -m tarea4.search --help``.
 """
 
 import argparse
-import contextlib
-import hashlib
 import math
-import os
-import platform
 import re
 import sys
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import keras
 import numpy as np
 import optuna
-import psutil
 import tensorflow as tf
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
 from tarea4.data import Dataset, load
 from tarea4.parameters import Search, check_parameters
+from tarea4.recovery import is_held, params_of, process, requeue
 from tarea4.spaces import SPACES, Space
 from tarea4.storage import open_storage
 from tarea4.training import train
@@ -107,7 +102,7 @@ def search(
     verbose : bool
         Si muestra una barra con el tiempo que queda.
     """
-    _requeue(study)
+    requeue(study)
     if count(study, TAKEN) >= n_trials:
         return
 
@@ -123,7 +118,7 @@ def search(
         return _objective(trial, space, data)
 
     def advance(study: optuna.Study, _: FrozenTrial) -> None:
-        _requeue(study)
+        requeue(study)
         bar.update(count(study) - bar.n)
 
     done = count(study)
@@ -149,52 +144,12 @@ def _is_late(trial: Trial, n_trials: int) -> bool:
     """
     trials = trial.study.get_trials(deepcopy=False)
     earlier = [other for other in trials[: trial.number] if other.state != TrialState.FAIL]
-    params = _params(trials[trial.number])
-    return len(earlier) >= n_trials or (bool(params) and _is_held(params, earlier))
-
-
-def _requeue(study: optuna.Study) -> None:
-    """Da por fallidos los ensayos de procesos muertos, y pone en espera los diseñados y los fallidos que falten."""
-    optuna.storages.fail_stale_trials(study)  # en una base de datos, los que no tienen latido
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if _is_dead(trial, hasattr(study._storage, "record_heartbeat")):
-            with contextlib.suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):  # otro se adelantó
-                study.tell(trial.number, state=TrialState.FAIL)
-    trials = study.get_trials(deepcopy=False)
-    wanted = SPACES[study.study_name].designed + [_params(trial) for trial in trials if trial.state == TrialState.FAIL]
-    for params in [params for params in wanted if not _is_held(params, trials)]:
-        if not _is_held(params, study.get_trials(deepcopy=False)):  # otro proceso pudo ponerlo mientras tanto
-            study.enqueue_trial(params)
-
-
-def _is_held(params: dict[str, float | str], trials: list[FrozenTrial]) -> bool:
-    return any(params.items() <= _params(trial).items() for trial in trials if trial.state != TrialState.FAIL)
-
-
-def _params(trial: FrozenTrial) -> dict[str, float | str]:
-    return trial.system_attrs.get("fixed_params", {}) | trial.params
-
-
-def _is_dead(trial: FrozenTrial, has_heartbeat: bool) -> bool:
-    """Si ya no lo corre nadie: empezó hace más de un día o, donde no hay latido, murió su proceso en esta máquina."""
-    if datetime.now() - trial.datetime_start > timedelta(days=1):
-        return True
-    owner = trial.user_attrs.get("process", {})
-    if has_heartbeat or owner.get("machine") != _process()["machine"]:
-        return False
-    try:
-        # Otro proceso con el mismo número es posterior al ensayo.
-        return psutil.Process(owner["pid"]).create_time() > trial.datetime_start.timestamp()
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _process() -> dict[str, str | int]:
-    return {"machine": hashlib.sha256(platform.node().encode()).hexdigest()[:8], "pid": os.getpid()}
+    params = params_of(trials[trial.number])
+    return len(earlier) >= n_trials or (bool(params) and is_held(params, earlier))
 
 
 def _objective(trial: Trial, space: Space, data: Dataset) -> float:
-    trial.set_user_attr("process", _process())
+    trial.set_user_attr("process", process())
     trial.set_user_attr("versions", {"keras": keras.__version__, "tensorflow": tf.__version__})
     model, options = space.suggest(trial, data)
     trial.set_user_attr("parameters", model.count_params())

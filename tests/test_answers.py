@@ -190,6 +190,13 @@ def test_q4_takes_the_best_trials_that_were_not_pruned():
     assert q4.chosen_settings(TRIALS.head(0), 2) == []
 
 
+def test_q5_reads_digits_with_a_model_of_the_size_of_2020():
+    """Para el navegador, el mejor de los que no pasan de los parámetros de 2020, o el menor si pasan todos."""
+    table = measured(grande=0.05, medio=0.07, menor=0.06).assign(parameters=np.repeat([90_000, 34_775, 40_000], 5))
+    assert q5.best_affordable(table, ["grande", "medio", "menor"]) == "medio"
+    assert q5.best_affordable(table, ["grande", "menor"]) == "menor"
+
+
 def test_q5_says_how_much_the_split_moves():
     """La diferencia entre repartos es la de las exactitudes de validación, en puntos y con su signo."""
     last, stratified = measured(red=0.1), measured(red=0.15)

@@ -21,7 +21,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_the_second_time_nothing_is_trained(small, cache, monkeypatch):
-    """La segunda vez salen los mismos pesos y la misma historia sin pasar por el motor; una semilla nueva sí entrena."""
+    """La segunda vez salen los mismos pesos y la misma historia sin entrenar; una semilla nueva sí entrena."""
     first = train_seeds(models.plain(SIZES), small, [0, 1], epochs=2)
     assert len(list(cache.glob("*.npz"))) == 2
     with monkeypatch.context() as patch:

@@ -69,19 +69,30 @@ def test_only_code_makes_results_stale(project, old, new, stale):
     assert (state(project) != before) is stale
 
 
+READER = nbformat.v4.new_code_cell("from tarea4.studies import reader_study")
+
+
 def test_every_file_counts(project):
     """Cambiar o renombrar cualquier fichero de `tarea4`, o un estudio, deja anticuados los resultados."""
-    before = state(project)
+    before = state(project, READER)
     paths = sorted(path for path in project.rglob("*.*") if path.is_file())
     assert {path.relative_to(project).as_posix() for path in paths} == procedencia.sources(project).keys()
     for path in paths:
         source = path.read_text(encoding="utf-8")
         path.write_text(f"{source}\nadded = 1\n", encoding="utf-8")
-        assert state(project) != before, path
+        assert state(project, READER) != before, path
         path.write_text(source, encoding="utf-8")
-    assert state(project) == before
+    assert state(project, READER) == before
     paths[-1].rename(paths[-1].with_name("renamed.py"))
-    assert state(project) != before
+    assert state(project, READER) != before
+
+
+def test_studies_count_for_who_reads_them(project):
+    """Un estudio cambiado deja anticuado al cuaderno que lee estudios, y no a otro."""
+    before = [state(project, *cells) for cells in ((), (READER,))]
+    (project / "estudios" / "otros" / "other.json").write_text("[]", encoding="utf-8")
+    after = [state(project, *cells) for cells in ((), (READER,))]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, False]
 
 
 def test_code_cells_count_and_prose_does_not(project):

@@ -1,10 +1,12 @@
 """La respuesta a Q5: el mejor modelo con otras capas y otros tamaños."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from tarea4.answers.common import Claim
+from tarea4.answers.common import Claim, best_model
 from tarea4.evaluation import paired_difference
 from tarea4.report import mean_and_spread, number, outcome, plural, table
 
@@ -36,6 +38,12 @@ def claims_q5(measured: pd.DataFrame, best: str, old: str) -> list[Claim]:
             )
         )
     return claims
+
+
+def best_affordable(explored: pd.DataFrame, models: Iterable[str]) -> str:
+    """El mejor de unos modelos que no pasa de los 34 775 parámetros de «Try 02»; si todos pasan, el menor."""
+    among = explored[explored["model"].isin(list(models))]
+    return best_model(among[among["parameters"] <= max(34_775, among["parameters"].min())])
 
 
 def split_effect(last: pd.DataFrame, stratified: pd.DataFrame) -> str:
