@@ -131,8 +131,10 @@ def stratified(data: Dataset, seed: int = 0) -> Dataset:
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
     x, y = (np.concatenate([getattr(data, f"{axis}_{split}") for split in ("train", "val")]) for axis in "xy")
-    rare = np.bincount(y, minlength=data.n_classes).min() < 2  # de una clase con una imagen no se puede repartir nada
-    parts = train_test_split(x, y, test_size=len(data.x_val), random_state=seed, stratify=None if rare else y)
+    # Cada clase debe caber en las dos partes; si no, no hay proporción que guardar.
+    counts, smaller = np.bincount(y, minlength=data.n_classes), min(len(data.x_train), len(data.x_val))
+    classes = y if counts.min() > 1 and smaller >= data.n_classes else None
+    parts = train_test_split(x, y, test_size=len(data.x_val), random_state=seed, stratify=classes)
     return replace(data, **dict(zip(("x_train", "x_val", "y_train", "y_val"), parts, strict=True)))
 
 

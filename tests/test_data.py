@@ -1,5 +1,6 @@
 """Prueba `tarea4.data`: el reparto de MNIST y el rechazo de datos que no sirven."""
 
+import dataclasses
 import io
 import re
 
@@ -84,6 +85,7 @@ def test_real_valued_images_are_kept(tmp_path):
         ({"y_train": np.arange(30) % 3 + 0.5}, "se esperan enteros"),
         ({"y_train": np.arange(30) % 3 - 1}, "se espera 0, 1"),
         ({"y_train": np.arange(30) % 3 * 2}, "se espera 0, 1"),
+        ({"y_train": np.array([0, 1, 3] * 10)}, "3 valores entre 0 y 3"),
         ({"y_train": np.zeros(30, int)}, "se espera 0, 1"),
         ({"y_test": np.full(10, 3)}, "y_test tiene etiquetas fuera"),
         ({"y_test": np.full(10, -1)}, "y_test tiene etiquetas fuera"),
@@ -246,3 +248,24 @@ def test_any_damage_is_either_harmless_or_refused(path, start, removed, added, c
     content, end = whole.getvalue(), start + (len(added) if removed is None else removed)
     path.write_bytes(content[:start] + added + content[end:])
     assert_usable_or_refused(path)
+
+
+def test_stratified_keeps_sizes_and_proportions(small):
+    """Reparte las mismas imágenes, con los mismos tamaños y casi las mismas proporciones de cada clase."""
+    other = data.stratified(small, seed=1)
+    assert (len(other.x_train), len(other.x_val)) == (len(small.x_train), len(small.x_val))
+    both = [np.sort(np.concatenate([each.x_train, each.x_val]).sum(axis=1)) for each in (small, other)]
+    np.testing.assert_array_equal(*both)
+    shares = [np.bincount(y, minlength=10) / len(y) for y in (other.y_train, other.y_val)]
+    np.testing.assert_allclose(*shares, atol=1 / len(other.y_val))  # una imagen de más o de menos
+    np.testing.assert_array_equal(other.x_test, small.x_test)
+    assert not np.array_equal(other.y_val, data.stratified(small, seed=2).y_val)
+
+
+@pytest.mark.parametrize(("n_train", "n_val"), [(30, 3), (3, 30), (12, 10)])
+def test_stratified_splits_at_random_what_is_too_few(mnist, n_train, n_val):
+    """Si hay menos imágenes que clases en una parte, o una sola de una clase, reparte al azar."""
+    sizes = {"train": n_train, "val": n_val}
+    cut = {f"{axis}_{split}": getattr(mnist, f"{axis}_{split}")[:n] for split, n in sizes.items() for axis in "xy"}
+    other = data.stratified(dataclasses.replace(mnist, **cut))
+    assert (len(other.x_train), len(other.x_val)) == (n_train, n_val)

@@ -122,6 +122,21 @@ def test_divergence_is_said(small):
         train(models.plain(SIZES), poisoned, seed=7, epochs=2)
 
 
+def test_an_infinite_loss_is_said(small):
+    """También detiene el entrenamiento una pérdida infinita que aún no es NaN."""
+    model = models.regularised(SIZES, dropout=0.0, alpha_l2=3e38)  # cerca del mayor float32
+    with pytest.raises(FloatingPointError, match=r"semilla 0 .* época 1"):
+        train(model, small, epochs=1, batch_size=len(small.x_train))  # con otro paso ya habría NaN
+
+
+def test_every_image_trains_in_every_epoch(small):
+    """Si el lote no divide a las imágenes, las que sobran también entrenan: 2 000 de 128 en 128 son 16 pasos."""
+    model = models.plain(SIZES)
+    train(model, small, epochs=2, batch_size=128)
+    (used,) = engine.engines(model, len(small.x_train), 128, 1)
+    assert int(used.model.optimizer.iterations) == 2 * 16
+
+
 def test_epoch_reaching_needs_both_thresholds():
     """El umbral se alcanza en la primera época que cumple pérdida y exactitud a la vez."""
     history = {"val_loss": [0.5, 0.07, 0.08, 0.01], "val_accuracy": [0.99, 0.97, 0.98, 0.99]}
