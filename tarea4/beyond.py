@@ -67,7 +67,7 @@ def measure(run: Run, recipe: Recipe, data: Dataset) -> dict:
         "seconds": round(run.seconds, 1),
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-        "history": {key: [round(x, 5) for x in run.history[key]] for key in ("loss", "val_loss", "val_accuracy")},
+        "history": {key: [round(x, 5) for x in run.history[key]] for key in ("val_loss", "val_accuracy")},
         "best_epoch": run.best_epoch,
         "val_loss": run.best("val_loss"),
         "val_accuracy": run.best("val_accuracy"),

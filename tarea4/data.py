@@ -147,8 +147,10 @@ def pooled(data: Dataset, crop: int = 2) -> Dataset:
         Si lo que queda de una imagen no se puede partir en cuadros de 2 x 2.
     """
     height, width = (side - 2 * crop for side in data.image_shape)
-    if min(height, width) < 2 or height % 2 or width % 2:
-        raise ValueError(f"crop: se recibió {crop!r} y deja imágenes de {height} x {width}, que no son pares.")
+    if crop < 0 or min(height, width) < 2 or height % 2 or width % 2:
+        raise ValueError(
+            f"crop: se recibió {crop!r} y se admite, de 0 en adelante, lo que deje lados pares, no {height} x {width}."
+        )
 
     def pool(x: np.ndarray) -> np.ndarray:
         kept = x.reshape(-1, *data.image_shape)[:, crop : crop + height, crop : crop + width]

@@ -118,9 +118,13 @@ class Search(BaseModel):
     n_trials: Integer = _option(
         150, "ensayos terminados que debe llegar a tener, entre todos los procesos", POSITIVE, ge=1, le=100_000
     )
-    timeout: Number | None = _option(None, "segundos tras los que no se empieza otro", "un número mayor que 0", gt=0)
-    storage: str = _option("", "fichero del diario, o URL de una base de datos", "un texto")
-    seed: Seed | None = _option(None, "semilla del muestreador, distinta en cada proceso", "un entero desde 0")
+    timeout: Number | None = _option(
+        None, "segundos tras los que no se empieza otro; sin ellos, no hay límite", "un número mayor que 0", gt=0
+    )
+    storage: str = _option(
+        "", "fichero del diario o URL de una base de datos; sin él, estudios/ESTUDIO.log", "un texto"
+    )
+    seed: Seed | None = _option(None, "semilla del muestreador; sin ella, una distinta cada vez", "un entero desde 0")
     data_path: Path = _option(None, "fichero .npz con otros datos; sin él, MNIST", "un texto con una ruta")
 
 

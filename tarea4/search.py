@@ -190,10 +190,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.add_argument_group("opciones")
     options.add_argument("--help", "-h", action="help", help="muestra esta ayuda")
     for name, field in Search.model_fields.items():
-        default = "ninguno" if field.default in (None, "") else field.default
-        options.add_argument(
-            f"--{name.replace('_', '-')}", metavar="VALOR", help=f"{field.description} (por omisión, {default})"
-        )
+        default = "" if field.default in (None, "") else f" (por omisión, {field.default})"
+        options.add_argument(f"--{name.replace('_', '-')}", metavar="VALOR", help=field.description + default)
     defaults = {name: field.default for name, field in Search.model_fields.items()}
     try:
         given, unknown = parser.parse_known_args(arguments)

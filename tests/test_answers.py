@@ -207,7 +207,7 @@ def test_q5_says_how_much_the_split_moves():
 def test_q5_tells_what_is_stored():
     """«Más allá» cuenta sus entrenamientos, sus horas y sus medias; sin ninguno, dice cómo se hacen."""
     row = {"model": "una", "parameters": 1000, "seconds": 1800.0, "date": "2026-11-23", "versions": {"keras": "3.15"}}
-    row |= {"history": {"loss": [1, 2]}, "test_accuracy": 0.99, "test_loss": 0.03, "ece": 0.01, "ece_scaled": 0.002}
+    row |= {"history": {"val_loss": [1, 2]}, "test_accuracy": 0.99, "test_loss": 0.03, "ece": 0.01, "ece_scaled": 0.002}
     row |= {"temperature": 1.2, "errors": [1, 3]}
     further = pd.DataFrame([row, row | {"test_accuracy": 0.98, "errors": [3, 3]}])
     assert "2 entrenamientos del 2026-11-23, con keras 3.15: 1,0 horas" in q5.beyond_summary(further)

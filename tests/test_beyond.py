@@ -45,7 +45,7 @@ def test_what_is_stored_is_true(small, recipes, tmp_path):
     assert sum(first["errors"]) == round(n * (1 - first["test_accuracy"]))
     assert first["val_loss"] == pytest.approx(min(first["history"]["val_loss"]), abs=1e-5)  # con cinco decimales
     assert first["parameters"] == 12 * 12 * 8 + 4 * 8 + 8 * 10 + 10
-    assert len(first["history"]["loss"]) == recipes["corta"].epochs
+    assert len(first["history"]["val_loss"]) == recipes["corta"].epochs
     assert 0 <= first["ece"] <= 1
     assert np.isfinite(first["temperature"])
     stored = json.loads((tmp_path / "corta-3.json").read_text(encoding="utf-8"))

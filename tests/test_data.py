@@ -147,7 +147,7 @@ def test_pooled_averages_squares_of_four(tmp_path, crop, shape):
         np.testing.assert_array_equal(getattr(small, f"y_{split}"), getattr(loaded, f"y_{split}"))
 
 
-@pytest.mark.parametrize(("shape", "crop"), [((5, 6), 0), ((6, 5), 1), ((6, 6), 3), ((4, 4), 5)])
+@pytest.mark.parametrize(("shape", "crop"), [((5, 6), 0), ((6, 5), 1), ((6, 6), 3), ((4, 4), 5), ((6, 6), -1)])
 def test_pooled_needs_even_images(tmp_path, shape, crop):
     """Si tras el recorte no quedan cuadros de 2 x 2 enteros, se dice con el recorte recibido."""
     loaded = data.load(save(tmp_path, **arrays(shape=shape)))

@@ -75,7 +75,7 @@ def beyond_table(further: pd.DataFrame) -> HTML:
     rows = [
         {"Receta": name, "Parámetros": number(group["parameters"].iloc[0], 0), "Semillas": len(group)}
         | {
-            "Épocas": len(group["history"].iloc[0]["loss"]),
+            "Épocas": len(group["history"].iloc[0]["val_loss"]),
             "Segundos por semilla": mean_and_spread(group["seconds"], 0),
         }
         | {"Exactitud en prueba (%)": mean_and_spread(group["test_accuracy"], 2, 100)}
