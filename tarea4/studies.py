@@ -63,8 +63,12 @@ def importance(study: optuna.Study) -> dict[str, float]:
     return optuna.importance.get_param_importances(study, params=list(shared))
 
 
-def best_recipe(study: optuna.Study, data: Dataset, epochs: int) -> Recipe:
-    """La receta del mejor ensayo de un estudio de Q5, con otras épocas; de uno vacío, la del primero diseñado."""
+def best_recipes(study: optuna.Study, data: Dataset, epochs: int, n: int) -> dict[int, Recipe]:
+    """Por número de ensayo, las `n` mejores recetas de un estudio de Q5; de uno vacío, la del primero diseñado."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    params = study.best_trial.params if finished else SPACES[study.study_name].designed[0]
-    return recipe(optuna.trial.FixedTrial(params), data, BUDGETS[study.study_name], epochs)
+    best = {trial.number: trial.params for trial in sorted(finished, key=lambda trial: trial.value)[:n]}
+    budget, designed = BUDGETS[study.study_name], {0: SPACES[study.study_name].designed[0]}
+    return {
+        number: recipe(optuna.trial.FixedTrial(params), data, budget, epochs)
+        for number, params in (best or designed).items()
+    }
