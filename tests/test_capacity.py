@@ -80,3 +80,12 @@ def test_everything_that_takes_memory_counts(free, change, more):
             capacity.check_training(model, **usual | change)
     else:
         capacity.check_training(model, **usual | change)
+
+
+def test_every_thread_keeps_its_own_activations(free):
+    """Con muchas imágenes, lo que ocupa evaluarlas se cuenta una vez por hilo, y no una sola."""
+    usual = {"n_images": 50_000, "batch_size": 128, "n_seeds": 2}
+    free(500_000_000)  # las dos capas de 500 de todas las imágenes son 200 MB
+    capacity.check_training(models.plain((500, 500)), **usual, n_engines=1)
+    with pytest.raises(MemoryError, match="Entrenar una red"):
+        capacity.check_training(models.plain((500, 500)), **usual, n_engines=2)

@@ -242,6 +242,13 @@ def test_calibration_of_a_perfect_oracle_is_zero():
     assert evaluation.calibration(np.array([1, 0]), np.float32([[0, 1.0000001], [1, 0]])).ece == 0
 
 
+def test_calibration_counts_an_output_without_confidence():
+    """Una imagen con todas sus salidas a cero, como puede darlas la sigmoide, cuenta en el primer tramo."""
+    result = evaluation.calibration(np.array([1, 0]), np.array([[0.0, 0.0], [0.9, 0.1]]), n_bins=2)
+    assert result.bins["count"].tolist() == [1, 1]
+    assert result.ece == pytest.approx(0.05)  # (0 + 0,1) / 2
+
+
 def test_calibration_rejects_what_is_not_a_probability():
     """Las salidas de una red lineal no son confianzas, y el error lo dice."""
     with pytest.raises(ValueError, match=r"^probabilities:.*2\.5"):

@@ -62,7 +62,9 @@ def test_killed_while_running_notebooks(notebook):
     path = notebook("print('antes')", BUSY)
     before = path.read_bytes()
     process = start([*CORRER, path.name], path.parent)
-    second = subprocess.run([*CORRER, path.name], cwd=path.parent, capture_output=True, text=True, check=False)
+    second = subprocess.run(
+        [*CORRER, path.name], cwd=path.parent, capture_output=True, text=True, check=False, timeout=120
+    )
     assert second.returncode == 1
     assert second.stderr.startswith("q1.ipynb está en una carpeta cuyos cuadernos ejecuta ya otro proceso")
     kill(process)
@@ -130,15 +132,16 @@ def on_a_disk(notebook, tmp_path):
     ("source", "prepare", "cause"),
     [
         ("print('x' * 1_000_000)", "true", "no cabe: el disco está lleno."),
-        ("1 + 1", "mount -o remount,ro disco", "está donde no se puede escribir."),
+        ("open('../huella', 'w').close()", "mount -o remount,ro disco", "está donde no se puede escribir."),
     ],
     ids=["lleno", "de solo lectura"],
 )
-def test_disk(on_a_disk, source, prepare, cause):
+def test_disk(on_a_disk, tmp_path, source, prepare, cause):
     """En un disco lleno, o de solo lectura, se dice en una frase, y el cuaderno queda como estaba, sin restos."""
     code, said = on_a_disk(source, prepare)
     assert code == 1, said
     assert said[-3:] == [f"disco/q1.ipynb {cause}", "El cuaderno guardado queda como estaba.", "q1.ipynb"]
+    assert not (tmp_path / "huella").exists()  # de solo lectura, se sabe antes de ejecutar nada
 
 
 def test_one_make_at_a_time(tmp_path):

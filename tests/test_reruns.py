@@ -18,7 +18,7 @@ PARAMETERS = {
     "q2": {"hidden_sizes": [12], "n_bins": 5},
     "q3": {"hidden_sizes": [12, 8], "candidates": [[4], [12, 8]], "loss_threshold": 0.5, "accuracy_threshold": 0.8},
     "q4": REGULARISED | {"hidden_sizes": [12, 8, 8], "alpha_grid": [0, 1e-4]},
-    "q5": REGULARISED | {"candidates": [[12, 8, 8], [8, 8, 8]]},
+    "q5": REGULARISED | {"candidates": [[12, 8, 8], [8, 8, 8]], "epochs_best": 2},
 }
 
 
@@ -131,7 +131,7 @@ def test_useless_data_stop_the_notebook(value, sentence, tmp_path, other_data):
         ),
         (
             "q5",
-            {"dropout": 0.9, "alpha_l1": 10, "candidates": [[40, 50, 15], [8]], "epochs": 4},
+            {"dropout": 0.9, "alpha_l1": 10, "candidates": [[40, 50, 15], [8]], "epochs": 4, "epochs_best": 1},
             ["no alcanzado", "fuera de lo que da la semilla"],
         ),
     ],
