@@ -19,7 +19,7 @@ import tensorflow as tf
 from tarea4.data import Dataset, load
 from tarea4.evaluation import calibration, confusion, evaluate, predict, temperature
 from tarea4.recipes import Recipe
-from tarea4.training import Run
+from tarea4.training import Run, train_all
 
 FOLDER = Path(__file__).parents[1] / "estudios" / "mas-alla"
 COSINE = {"weight_decay": 0.05, "schedule": "coseno", "batch_size": 256}
@@ -44,7 +44,7 @@ def run_missing(data: Dataset, seeds: Sequence[int], names: Iterable[str] = RECI
         images = recipe.images(data)
         width = os.cpu_count() or 1
         for chunk in (pending[i : i + width] for i in range(0, len(pending), width)):
-            for run in recipe.train(images, chunk, train_metrics=False):
+            for run in train_all({name: recipe.training(images, train_metrics=False)}, images, chunk)[name]:
                 _save(_path(folder, name, run.seed), {"model": name} | measure(run, recipe, images))
                 print(f"{name}, semilla {run.seed}: {run.seconds:.0f} s", flush=True)
 

@@ -52,7 +52,9 @@ class Engine:
         for penalty, (l1, l2) in zip(self.penalties, alphas, strict=True):
             penalty.l1, penalty.l2 = l1, l2
 
-    def train(self, copy, tensors, seed, *, epochs, evaluated, callbacks, augment=None) -> dict[str, list[float]]:
+    def train(
+        self, copy, tensors, seed, label, *, epochs, evaluated, callbacks, augment=None
+    ) -> dict[str, list[float]]:
         """Entrena con los pesos iniciales, tasas y alfas de `copy`, le deja los mejores y devuelve la historia."""
         rng = np.random.default_rng(seed)
         strengths = [tf.constant(float(getattr(layer, layer.strength))) for layer in _noisy(copy)]
@@ -67,9 +69,9 @@ class Engine:
             callbacks.on_epoch_begin(epoch)
             logs = self._one_epoch(tensors, evaluated, rng, strengths, alphas, augment)
             callbacks.on_epoch_end(epoch, logs)
-            if not np.isfinite(logs["loss"]):
+            if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
                 raise FloatingPointError(
-                    f"La pérdida de la semilla {seed} dejó de ser un número finito en la época {epoch + 1}; "
+                    f"La pérdida de la {label} dejó de ser un número finito en la época {epoch + 1}; "
                     "suele deberse a una tasa de aprendizaje, o a alfas, demasiado grandes."
                 )
             if self.model.stop_training:
@@ -95,10 +97,9 @@ class Engine:
         return logs | {"seconds": time.perf_counter() - start}
 
 
-def engines(model: keras.Sequential, n_train: int, batch_size: int, n: int) -> list[Engine]:
-    """`n` redes de trabajo para redes como `model`, las mismas que otras veces si ya se compilaron."""
-    structure = _structure(model)
-    return [_engine(structure, n_train, batch_size, slot) for slot in range(n)]
+def compiled(model: keras.Sequential, n_train: int, batch_size: int, slot: int) -> Engine:
+    """El motor número `slot` de las redes como `model`: el mismo que otras veces, si ya se compiló."""
+    return _engine(_structure(model), n_train, min(batch_size, n_train), slot)
 
 
 @functools.lru_cache(maxsize=16)

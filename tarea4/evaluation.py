@@ -1,6 +1,6 @@
 """Mide las redes entrenadas y las compara: métricas, intervalos, pruebas emparejadas, confusión y calibración."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -78,26 +78,39 @@ def evaluate(model: keras.Model, x: np.ndarray, y: np.ndarray) -> dict[str, floa
     return {"loss": loss / len(x), "accuracy": hits / len(x)}
 
 
+def measured_senses(runs: Iterable[Run]) -> dict[str, str]:
+    """Los `SENSES` que se midieron en todos esos entrenamientos."""
+    common = set.intersection(*(set(run.history) for run in runs))
+    return {prefix: label for prefix, label in SENSES.items() if f"{prefix}loss" in common}
+
+
 def validation_results(runs_by_name: dict[str, list[Run]]) -> pd.DataFrame:
     """Tabla con una fila por entrenamiento y lo medido en su mejor época de validación, sin tocar la prueba.
 
     Columnas: `model`, `seed`, `parameters`, `epochs`, `best_epoch`, `seconds`; `loss` y `accuracy` (como las imprime
-    Keras) y, evaluadas, `train_` y `val_` `loss` y `accuracy`. Pérdidas en nats, exactitudes entre 0 y 1.
+    Keras) y, evaluadas, `val_` y, si se midieron, `train_` `loss` y `accuracy`. Pérdidas en nats, exactitudes entre 0
+    y 1.
     """
+    senses = measured_senses(run for runs in runs_by_name.values() for run in runs)
     return pd.DataFrame(
         {"model": name, "seed": run.seed, "parameters": run.model.count_params(), "epochs": len(run.history["loss"])}
         | {"best_epoch": run.best_epoch, "seconds": run.seconds}
-        | {prefix + metric: run.best(prefix + metric) for prefix in SENSES for metric in ("loss", "accuracy")}
+        | {prefix + metric: run.best(prefix + metric) for prefix in senses for metric in ("loss", "accuracy")}
         for name, runs in runs_by_name.items()
         for run in runs
     )
 
 
 def results(runs_by_name: dict[str, list[Run]], data: Dataset) -> pd.DataFrame:
-    """La tabla de `validation_results` con `test_loss` y `test_accuracy`: la única medida que mira la prueba."""
-    runs = [run for group in runs_by_name.values() for run in group]
-    tested = pd.DataFrame([evaluate(run.model, data.x_test, data.y_test) for run in runs])
-    return validation_results(runs_by_name).join(tested.add_prefix("test_"))
+    """La tabla de `validation_results` con `test_loss` y `test_accuracy`: la única medida que mira la prueba.
+
+    Mide también `train_loss` y `train_accuracy`, si no se midieron al entrenar.
+    """
+    runs, table = [run for group in runs_by_name.values() for run in group], validation_results(runs_by_name)
+    for split in ["test"] if "train_loss" in table else ["train", "test"]:
+        x, y = getattr(data, f"x_{split}"), getattr(data, f"y_{split}")
+        table = table.join(pd.DataFrame([evaluate(run.model, x, y) for run in runs]).add_prefix(f"{split}_"))
+    return table
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:

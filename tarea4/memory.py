@@ -64,10 +64,11 @@ def keep(key: str, weights: list[np.ndarray], notes: dict) -> None:
         return
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp", delete=False) as unfinished:
-            np.savez(unfinished, notes=json.dumps(notes), **{f"w{i}": weight for i, weight in enumerate(weights)})
-        os.replace(unfinished.name, folder / f"{key}.npz")
-        oldest = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            path = Path(unfinished, "run.npz")
+            np.savez(path, notes=json.dumps(notes), **{f"w{i}": weight for i, weight in enumerate(weights)})
+            path.replace(folder / f"{key}.npz")
+        oldest = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime)
         for path in oldest[:-MAX_FILES]:
             path.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from tarea4.evaluation import SENSES, Calibration, mean_interval
+from tarea4.evaluation import SENSES, Calibration, mean_interval, measured_senses
 from tarea4.training import Run
 
 # Los distingue quien no distingue rojo y verde: M. Okabe y K. Ito, "Color universal design", 2008.
@@ -42,7 +42,7 @@ class ReportFigure(Figure):
 
 @STYLED
 def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshold: float | None = None) -> Figure:
-    """Pérdida ("loss", en escala logarítmica) o exactitud ("accuracy") por época, en los tres `SENSES`.
+    """Pérdida ("loss", en escala logarítmica) o exactitud ("accuracy") por época, en los `SENSES` que se midieron.
 
     Cada línea es la media de las semillas y su franja va de la menor a la mayor; si unas se detuvieron antes, siguen
     las demás. Un rombo por semilla marca su época elegida. `threshold` va en las unidades de `Run.history`.
@@ -51,9 +51,10 @@ def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshol
         raise ValueError(f"metric: se recibió {metric!r} y se admite 'loss' o 'accuracy'.")
     label, scale = _quantity(metric)
     figure, axis = _figure(3.7, log=metric == "loss", xlabel="época", ylabel=label)
-    n_epochs = max(len(run.history[metric]) for runs in runs_by_name.values() for run in runs)
+    everyone = [run for runs in runs_by_name.values() for run in runs]
+    n_epochs = max(len(run.history[metric]) for run in everyone)
     # Una curva de una época no se ve sin marcas; muchas marcas estorban.
-    lines = {prefix: line if n_epochs <= 15 else line[:-1] for prefix, line in LINES.items()}
+    lines = {prefix: LINES[prefix][: None if n_epochs <= 15 else -1] for prefix in measured_senses(everyone)}
     for prefix, line in lines.items():
         axis.plot([], [], line, color="black", label=SENSES[prefix])
     axis.plot([], [], "D", color="white", markeredgecolor="black", label="época elegida")
@@ -73,9 +74,7 @@ def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshol
 
 
 @STYLED
-def confusion_matrices(
-    matrices: dict[str, np.ndarray], *, names: list[str] | None = None, columns: int = 1, as_in_2020: bool = False
-) -> Figure:
+def confusion_matrices(matrices: dict[str, np.ndarray], *, columns: int = 1, as_in_2020: bool = False) -> Figure:
     """Matrices de confusión (k, k), hasta `columns` por fila, con las imágenes de cada celda en número (vacía si es 0).
 
     El color es el porcentaje de la clase verdadera, en una escala que deja ver las confusiones raras. Con tantas
@@ -83,7 +82,7 @@ def confusion_matrices(
     """
     norm, colours = (Normalize(0, 100), "jet") if as_in_2020 else (PowerNorm(0.4, 0, 100), "Blues")
     k = len(next(iter(matrices.values())))
-    names = names or [str(i) for i in range(k)]
+    names = [str(i) for i in range(k)]
     side = float(np.clip(0.36 * k, 3, 6))
     figure, axes = _grid(len(matrices), columns, side + 0.8, side + 1.5)
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):

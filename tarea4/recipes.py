@@ -4,7 +4,7 @@ import bisect
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tarea4.data import Dataset, pooled
 from tarea4.layers import ActivityPenalty, Dropout, GaussianNoise
-from tarea4.training import Run, train_seeds
+from tarea4.training import Training
 
 # La red más pequeña de 2020 con sus dos familias: la «variante impresa» de Try 02.
 BUDGET_2020 = 34_535
@@ -96,12 +96,10 @@ class Recipe:
         model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    def train(self, data: Dataset, seeds: Iterable[int], **options) -> list[Run]:
-        """Entrena la red con cada semilla; admite las demás opciones de `tarea4.training.train_seeds`."""
-        options = {"epochs": self.epochs, "batch_size": self.batch_size} | options
-        if self.augment:
-            options["augment"] = functools.partial(affine, image_shape=data.image_shape)
-        return train_seeds(self.build(data), data, seeds, **options)
+    def training(self, data: Dataset, **options) -> Training:
+        """El entrenamiento de la red con los datos dados; admite las demás opciones de `tarea4.training.Training`."""
+        augment = functools.partial(affine, image_shape=data.image_shape) if self.augment else None
+        return Training(self.build(data), epochs=self.epochs, batch_size=self.batch_size, augment=augment, **options)
 
     def images(self, data: Dataset) -> Dataset:
         """Los datos como los ve la red: promediados antes si la receta lo pide."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from tarea4.evaluation import SENSES, Comparison, Interval
+from tarea4.evaluation import SENSES, Comparison, Interval, measured_senses
 from tarea4.plots import ReportFigure
 from tarea4.training import Run
 
@@ -169,7 +169,7 @@ def results_table(measured: pd.DataFrame, caption: str) -> HTML:
     rows = []
     for name, group in measured.groupby("model", sort=False):
         row = {"Modelo": name, "Parámetros": number(group["parameters"].iloc[0], 0), "Semillas": len(group)}
-        for prefix, label in RESULTS.items():
+        for prefix, label in [item for item in RESULTS.items() if f"{item[0]}loss" in group]:
             row[f"Pérdida, {label}"] = mean_and_spread(group[f"{prefix}loss"])
             row[f"Exactitud (%), {label}"] = mean_and_spread(group[f"{prefix}accuracy"], 2, 100)
         rows.append(row | {"Mejor época": mean_and_spread(group["best_epoch"], 1)})
@@ -225,11 +225,12 @@ def confusion_table(matrices: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:
-    """Media de las semillas, época a época, de una métrica de la historia en sus tres sentidos."""
+    """Media de las semillas, época a época, de una métrica de la historia en los `SENSES` que se midieron."""
+    senses = measured_senses(run for runs in runs_by_name.values() for run in runs)
     columns = {
         f"{name}, {label}": pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1).mean(axis=1)
         for name, runs in runs_by_name.items()
-        for prefix, label in SENSES.items()
+        for prefix, label in senses.items()
     }
     frame = pd.DataFrame(columns)
     frame.insert(0, "Época", frame.index + 1)

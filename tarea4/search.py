@@ -7,6 +7,7 @@ import argparse
 import math
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -21,7 +22,7 @@ from tarea4.parameters import Search, check_parameters
 from tarea4.recovery import is_held, params_of, process, requeue
 from tarea4.spaces import SPACES, Space
 from tarea4.storage import open_storage
-from tarea4.training import train
+from tarea4.training import train_all
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # en inglés, y una línea por ensayo
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -151,10 +152,11 @@ def _is_late(trial: Trial, n_trials: int) -> bool:
 def _objective(trial: Trial, space: Space, data: Dataset) -> float:
     trial.set_user_attr("process", process())
     trial.set_user_attr("versions", {"keras": keras.__version__, "tensorflow": tf.__version__})
-    model, options = space.suggest(trial, data)
-    trial.set_user_attr("parameters", model.count_params())
+    proposed = space.suggest(trial, data)
+    trial.set_user_attr("parameters", proposed.model.count_params())
+    training = replace(proposed, train_metrics=False, callbacks=lambda _: [_Report(trial)], verbose=False)
     try:
-        run = train(model, data, train_metrics=False, callbacks=lambda _: [_Report(trial)], verbose=False, **options)
+        [run] = train_all({"": training}, data, [0])[""]
     except FloatingPointError as error:
         raise optuna.TrialPruned from error
     trial.set_user_attr("val_accuracy", run.best("val_accuracy"))

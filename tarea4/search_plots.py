@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from tarea4.plots import STYLED, WIDTH, _cells, _comma, _figure, _grid, _legend, _LogLocator, _quantity, _with_colours
 from tarea4.report import number, percent, plural, scientific, table
@@ -116,20 +116,6 @@ def pareto(trials: pd.DataFrame, references: dict[str, tuple[int, float]] | None
     axis.set_xscale("log")
     thousands = FuncFormatter(lambda value, _: _comma(value / 1000))
     axis.xaxis.set(major_locator=_LogLocator(), minor_locator=NullLocator(), major_formatter=thousands)
-    _legend(figure)
-    return figure
-
-
-@STYLED
-def progress(trials: pd.DataFrame) -> Figure:
-    """Pérdida de validación de cada ensayo, por orden, y la menor hasta entonces."""
-    figure, axis = _figure(3.2, log=True, xlabel="ensayo", ylabel=LOSS)
-    _scatter(axis, trials, "number")
-    ordered = trials.sort_values("number")
-    best = ordered["val_loss"].cummin().ffill()
-    label = f"la menor hasta entonces; al final, {number(best.iloc[-1])}"
-    axis.step(ordered["number"], best, "k", where="post", label=label)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     _legend(figure)
     return figure
 

@@ -5,29 +5,22 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-import keras
 import optuna
 
 from tarea4.data import Dataset
 from tarea4.models import regularised
 from tarea4.recipes import BUDGET_2020, Recipe, widest
+from tarea4.training import Training
 
 MIN_EXPONENT = -8  # una alfa menor que 10**-8 es cero
 HIDDEN_SIZES_Q3 = (40, 50, 15)
-
-
-class Candidate(NamedTuple):
-    """Lo que entrena un ensayo: una red compilada y las opciones de `tarea4.training.train`."""
-
-    model: keras.Sequential
-    options: dict[str, int]
 
 
 class Space(NamedTuple):
     """Un estudio: qué es, cómo se pide una red a un ensayo, qué ensayos van primero, cómo se poda y qué no busca."""
 
     title: str
-    suggest: Callable[[optuna.trial.BaseTrial, Dataset], Candidate]
+    suggest: Callable[[optuna.trial.BaseTrial, Dataset], Training]
     designed: list[dict[str, float]]
     pruner: optuna.pruners.BasePruner
     fixed: Mapping[str, float | str] = MappingProxyType({})
@@ -42,11 +35,11 @@ def _alpha(trial: optuna.trial.BaseTrial, name: str) -> float:
     return alpha(trial.suggest_float(f"log10_{name}", MIN_EXPONENT - 1, -1))
 
 
-def _suggest_q4(trial: optuna.trial.BaseTrial, data: Dataset) -> Candidate:
+def _suggest_q4(trial: optuna.trial.BaseTrial, data: Dataset) -> Training:
     rate = trial.suggest_float("dropout", 0.0, 0.5)
     alphas = {name: _alpha(trial, name) for name in ("alpha_l1", "alpha_l2")}
     sizes = {"input_size": data.input_size, "n_classes": data.n_classes}
-    return Candidate(regularised(HIDDEN_SIZES_Q3, dropout=rate, **alphas, **sizes), {"epochs": 15, "batch_size": 128})
+    return Training(regularised(HIDDEN_SIZES_Q3, dropout=rate, **alphas, **sizes), epochs=15, batch_size=128)
 
 
 def recipe(trial: optuna.trial.BaseTrial, data: Dataset, budget: int | None, epochs: int) -> Recipe:
@@ -77,12 +70,8 @@ def recipe(trial: optuna.trial.BaseTrial, data: Dataset, budget: int | None, epo
     )
 
 
-def _suggest_q5(budget: int | None, epochs: int) -> Callable[[optuna.trial.BaseTrial, Dataset], Candidate]:
-    def suggest(trial: optuna.trial.BaseTrial, data: Dataset) -> Candidate:
-        proposed = recipe(trial, data, budget, epochs)
-        return Candidate(proposed.build(data), {"epochs": epochs, "batch_size": proposed.batch_size})
-
-    return suggest
+def _suggest_q5(budget: int | None, epochs: int) -> Callable[[optuna.trial.BaseTrial, Dataset], Training]:
+    return lambda trial, data: recipe(trial, data, budget, epochs).training(data)
 
 
 GRID = [

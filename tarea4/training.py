@@ -1,10 +1,12 @@
-"""Entrena una red de Keras, con una semilla o con varias a la vez, y guarda lo que pasó en cada época."""
+"""Entrena redes de Keras, con una semilla o con varias, y guarda lo que pasó en cada época."""
 
+import collections
 import os
 import queue
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,7 +18,7 @@ from tqdm.keras import TqdmCallback
 from tarea4 import memory
 from tarea4.capacity import check_training
 from tarea4.data import Dataset
-from tarea4.engine import as_tensors, engines
+from tarea4.engine import as_tensors, compiled
 
 
 @dataclass(frozen=True)
@@ -68,40 +70,14 @@ class Run:
         return next((i for i, (loss, acc) in enumerate(pairs, 1) if loss <= max_loss and acc >= min_accuracy), None)
 
 
-def train(model: keras.Sequential, data: Dataset, *, seed: int = 0, **options) -> Run:
-    """Entrena una copia de `model` desde cero con una semilla; admite las opciones de `train_seeds`."""
-    return train_seeds(model, data, [seed], **options)[0]
+@dataclass(frozen=True)
+class Training:
+    """Qué se entrena y cómo: un molde y las opciones de su entrenamiento.
 
-
-def train_seeds(
-    model: keras.Sequential,
-    data: Dataset,
-    seeds: Iterable[int],
-    *,
-    epochs: int = 50,
-    batch_size: int = 128,
-    patience: int | None = None,
-    train_metrics: bool = True,
-    augment: Callable[[tf.Tensor, np.random.Generator], tf.Tensor] | None = None,
-    callbacks: Callable[[int], list[keras.callbacks.Callback]] | None = None,
-    verbose: bool | None = None,
-) -> list[Run]:
-    """Entrena desde cero una copia de `model` por semilla; la misma semilla da siempre el mismo resultado.
-
-    Cada época entera es una sola función compilada con XLA que repite el `train_step` de Keras sobre lotes tomados
-    por índice. Si `batch_size` no divide al número de imágenes, el último lote se completa con las primeras de la
-    misma época. Las tasas de dropout y las alfas son argumentos de la función, así que redes que solo difieren en ellas
-    comparten la compilación. Las semillas corren en paralelo, un hilo por núcleo. Lo que ya se entrenó igual en esta
-    máquina no se entrena otra vez (`tarea4.memory`), salvo con `augment` o `callbacks`.
-
-    Parameters
+    Attributes
     ----------
     model : keras.Sequential
         Red compilada que sirve de molde: no se modifica.
-    data : Dataset
-        Solo se usan las particiones de entrenamiento y de validación.
-    seeds : iterable of int
-        Una semilla por entrenamiento.
     epochs : int
         Épocas como máximo, 1 o más.
     batch_size : int
@@ -119,15 +95,62 @@ def train_seeds(
     verbose : bool, optional
         Si muestra una barra de progreso por semilla; sin valor, solo cuando una persona mira la terminal.
 
-    Returns
-    -------
-    list of Run
-        En el orden de `seeds`.
-
     Raises
     ------
     ValueError
         Si `epochs` o `batch_size` no es positivo.
+    """
+
+    model: keras.Sequential
+    epochs: int = 50
+    batch_size: int = 128
+    patience: int | None = None
+    train_metrics: bool = True
+    augment: Callable[[tf.Tensor, np.random.Generator], tf.Tensor] | None = None
+    callbacks: Callable[[int], list[keras.callbacks.Callback]] | None = None
+    verbose: bool | None = None
+
+    def __post_init__(self):
+        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
+            if value < 1:
+                raise ValueError(f"{name}: se recibió {value!r} y se admite un entero de 1 en adelante.")
+
+
+def train(model: keras.Sequential, data: Dataset, *, seed: int = 0, **options) -> Run:
+    """Entrena una copia de `model` desde cero con una semilla; admite las opciones de `Training`."""
+    return train_seeds(model, data, [seed], **options)[0]
+
+
+def train_seeds(model: keras.Sequential, data: Dataset, seeds: Iterable[int], **options) -> list[Run]:
+    """Entrena desde cero una copia de `model` por semilla, en su orden; admite las opciones de `Training`."""
+    return train_all({"": Training(model, **options)}, data, seeds)[""]
+
+
+def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[int]) -> dict[str, list[Run]]:
+    """Entrena desde cero una copia de cada red por semilla; la misma semilla da siempre el mismo resultado.
+
+    Cada época entera es una sola función compilada con XLA que repite el `train_step` de Keras sobre lotes tomados
+    por índice. Si `batch_size` no divide al número de imágenes, el último lote se completa con las primeras de la
+    misma época. Las tasas de dropout y las alfas son argumentos de la función, así que redes que solo difieren en ellas
+    comparten la compilación. Los entrenamientos se reparten entre un hilo por núcleo. Lo que ya se entrenó igual en
+    esta máquina no se entrena otra vez (`tarea4.memory`), salvo con `augment` o `callbacks`.
+
+    Parameters
+    ----------
+    trainings : mapping of str to Training
+        Qué se entrena, por nombre.
+    data : Dataset
+        Solo se usan las particiones de entrenamiento y de validación.
+    seeds : iterable of int
+        Una semilla por copia.
+
+    Returns
+    -------
+    dict of str to list of Run
+        Por nombre, en el orden de `seeds`.
+
+    Raises
+    ------
     FloatingPointError
         Si la pérdida deja de ser un número finito.
     MemoryError
@@ -138,50 +161,61 @@ def train_seeds(
     D. P. Kingma y J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
     https://keras.io/guides/custom_train_step_in_tensorflow/
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if value < 1:
-            raise ValueError(f"{name}: se recibió {value!r} y se admite un entero de 1 en adelante.")
     seeds = list(seeds)
-    decisive = {"epochs": epochs, "batch_size": batch_size, "patience": patience, "train_metrics": train_metrics}
-    # Lo que hacen las funciones que se reciben no se puede resumir en una clave.
-    keys = {} if augment or callbacks else {seed: memory.key(model, data, seed, decisive) for seed in seeds}
-    runs = {seed: _recalled(model, seed, key) for seed, key in keys.items()}
-    missing = [seed for seed in seeds if not runs.get(seed)]
-    if not missing:
-        return [runs[seed] for seed in seeds]
+    keys = {(name, seed): _key(training, data, seed) for name, training in trainings.items() for seed in seeds}
+    runs = {(name, seed): _recalled(trainings[name].model, seed, key) for (name, seed), key in keys.items()}
+    if missing := [job for job, run in runs.items() if not run]:
+        runs |= zip(missing, _train_missing(trainings, data, missing, keys), strict=True)
+    return {name: [runs[name, seed] for seed in seeds] for name in trainings}
 
+
+def _train_missing(trainings, data, missing, keys) -> list[Run]:
     n_threads = min(len(missing), os.cpu_count() or 1)
-    check_training(model, n_images=len(data.x_train), batch_size=batch_size, n_seeds=len(missing), n_engines=n_threads)
-    free = queue.SimpleQueue()
-    for engine in engines(model, len(data.x_train), min(batch_size, len(data.x_train)), n_threads):
-        free.put(engine)
+    for name, n in collections.Counter(name for name, _ in missing).items():
+        sizes = {"n_images": len(data.x_train), "batch_size": trainings[name].batch_size}
+        check_training(trainings[name].model, **sizes, n_seeds=n, n_engines=min(n, n_threads))
     tensors = {split: as_tensors(data, split) for split in ("train", "val")}
-    evaluated = ["train", "val"] if train_metrics else ["val"]
-    show_progress = sys.stderr.isatty() if verbose is None else verbose
+    free = queue.SimpleQueue()  # cada motor lleva el número del hilo que lo usa, y así no lo usan dos a la vez
+    for slot in range(n_threads):
+        free.put(slot)
 
-    def run(copy: keras.Sequential, seed: int) -> Run:
-        followers = _callbacks(seed, epochs, patience, show_progress) + (callbacks(seed) if callbacks else [])
-        engine, start = free.get(), time.perf_counter()
+    def run(job: tuple[str, int]) -> Run:
+        (name, seed), training = job, trainings[job[0]]
+        label = f"semilla {seed}" + (f" de {name}" if name else "")
+        slot, start = free.get(), time.perf_counter()
         try:
+            with _BUILDING:
+                engine = compiled(training.model, len(data.x_train), training.batch_size, slot)
+                copy = _fresh_copy(training.model, seed)
             history = engine.train(
-                copy, tensors, seed, epochs=epochs, evaluated=evaluated, callbacks=followers, augment=augment
-            )
+                copy, tensors, seed, label,
+                epochs=training.epochs, evaluated=["train", "val"] if training.train_metrics else ["val"],
+                callbacks=_callbacks(training, seed, label), augment=training.augment,
+            )  # fmt: skip
         finally:
-            free.put(engine)
+            free.put(slot)
         seconds = time.perf_counter() - start
-        if seed in keys:
-            memory.keep(keys[seed], copy.get_weights(), {"history": history, "seconds": seconds})
+        if keys[job]:
+            memory.keep(keys[job], copy.get_weights(), {"history": history, "seconds": seconds})
         return Run(copy, seed, history, seconds)
 
     with ThreadPoolExecutor(n_threads) as pool:
-        # Cada copia se hace mientras entrenan las anteriores.
-        futures = {seed: pool.submit(run, _fresh_copy(model, seed), seed) for seed in missing}
-        runs |= {seed: future.result() for seed, future in futures.items()}
-    return [runs[seed] for seed in seeds]
+        return list(pool.map(run, missing))  # si uno falla, los que no han empezado ya no empiezan
 
 
-def _recalled(model: keras.Sequential, seed: int, key: str) -> Run | None:
-    if not (kept := memory.recall(key)):
+_BUILDING = threading.Lock()  # los pesos iniciales salen de un estado al azar común a todos los hilos
+
+
+def _key(training: Training, data: Dataset, seed: int) -> str | None:
+    # Lo que hacen las funciones que se reciben no se puede resumir en una clave.
+    if training.augment or training.callbacks:
+        return None
+    decisive = {name: getattr(training, name) for name in ("epochs", "batch_size", "patience", "train_metrics")}
+    return memory.key(training.model, data, seed, decisive)
+
+
+def _recalled(model: keras.Sequential, seed: int, key: str | None) -> Run | None:
+    if not key or not (kept := memory.recall(key)):
         return None
     weights, notes = kept
     copy = _fresh_copy(model, seed)
@@ -194,7 +228,9 @@ def _fresh_copy(model: keras.Sequential, seed: int) -> keras.Sequential:
     return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
 
 
-def _callbacks(seed: int, epochs: int, patience: int | None, show_progress: bool) -> list[keras.callbacks.Callback]:
-    best = keras.callbacks.EarlyStopping("val_loss", patience=patience or epochs, restore_best_weights=True)
-    bar = [TqdmCallback(epochs=epochs, desc=f"semilla {seed}", verbose=0)] if show_progress else []
-    return [best, *bar]
+def _callbacks(training: Training, seed: int, label: str) -> list[keras.callbacks.Callback]:
+    patience = training.patience or training.epochs
+    best = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+    watched = sys.stderr.isatty() if training.verbose is None else training.verbose
+    bar = [TqdmCallback(epochs=training.epochs, desc=label, verbose=0)] if watched else []
+    return [best, *bar, *(training.callbacks(seed) if training.callbacks else [])]

@@ -87,6 +87,16 @@ def test_results_measures_on_the_test_set_only(small, runs):
     assert different == {"test_loss", "test_accuracy"}
 
 
+def test_results_measures_training_if_it_was_not(small, runs):
+    """Sin métricas de entrenamiento en la historia, las mide en la red elegida: las mismas, salvo redondeo."""
+    models_only = [replace(run, history={k: v for k, v in run.history.items() if "train_" not in k}) for run in runs]
+    whole, measured = (evaluation.results({"a": group}, small) for group in (runs, models_only))
+    assert "train_loss" not in evaluation.validation_results({"a": models_only})
+    for name in ("train_loss", "train_accuracy"):  # orden de las sumas en float32
+        np.testing.assert_allclose(measured[name], whole[name], rtol=1e-5)
+    pd.testing.assert_frame_equal(measured[sorted(whole)], whole[sorted(whole)], rtol=1e-5)
+
+
 def test_validation_results_are_the_results_without_test(small, runs):
     """Para elegir basta la tabla de validación: la misma, sin las columnas de prueba."""
     whole = evaluation.results({"a": runs, "b": runs[:1]}, small)

@@ -1,6 +1,7 @@
 """Prueba `tarea4.memory`: se recuerda lo que se entrenó igual, y solo eso."""
 
 import dataclasses
+import errno
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_the_second_time_nothing_is_trained(small, cache, monkeypatch):
     first = train_seeds(models.plain(SIZES), small, [0, 1], epochs=2)
     assert len(list(cache.glob("*.npz"))) == 2
     with monkeypatch.context() as patch:
-        patch.setattr("tarea4.training.engines", None)
+        patch.setattr("tarea4.training.compiled", None)
         again = train_seeds(models.plain(SIZES), small, [1, 0], epochs=2)
     for old, new in zip(first, reversed(again), strict=True):
         assert (new.seed, new.history, new.seconds) == (old.seed, old.history, old.seconds)
@@ -76,6 +77,19 @@ def test_without_a_folder_nothing_is_kept(small, tmp_path, monkeypatch):
         monkeypatch.setenv("TAREA4_CACHE", value)
         assert train_seeds(models.plain(SIZES), small, [0], epochs=1)[0].history["loss"]
     assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_a_full_disk_leaves_nothing_behind(cache, monkeypatch):
+    """Si el disco se llena a media escritura, el entrenamiento sigue y no queda un fichero a medias."""
+
+    def fill(path, **arrays):
+        path.write_bytes(b"PK")
+        raise OSError(errno.ENOSPC, "no cabe")
+
+    monkeypatch.setattr(np, "savez", fill)
+    memory.keep("clave", [np.zeros(3)], {"seconds": 1})
+    assert list(cache.iterdir()) == []
+    assert memory.recall("clave") is None
 
 
 def test_the_oldest_files_go(cache, monkeypatch):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tarea4.data import pooled
 from tarea4.recipes import Classifier, Recipe, affine, widest
+from tarea4.training import train_all
 
 
 def kinds(model):
@@ -83,11 +84,11 @@ def test_recipe_trains_what_it_says(small):
     """Entrena con sus épocas y su lote, y `augment` cambia el resultado; las imágenes se promedian si lo pide."""
     data = dataclasses.replace(small, x_train=small.x_train[:200], y_train=small.y_train[:200])
     recipe = Recipe((8,), epochs=3, batch_size=50, batch_norm=False)
-    plain, moved = (dataclasses.replace(recipe, augment=augment).train(data, [4])[0] for augment in (False, True))
+    both = {augment: dataclasses.replace(recipe, augment=augment).training(data) for augment in (False, True)}
+    [plain], [moved] = train_all(both, data, [4]).values()
     assert plain.seed == 4
     assert len(plain.history["val_loss"]) == 3
     assert plain.history["val_loss"] != moved.history["val_loss"]
-    assert len(recipe.train(data, [4], epochs=1)[0].history["val_loss"]) == 1
     assert recipe.images(data) is data
     averaged = dataclasses.replace(recipe, pool=True).images(data)
     np.testing.assert_array_equal(averaged.x_val, pooled(data).x_val)

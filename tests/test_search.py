@@ -20,7 +20,7 @@ from tarea4.recipes import BUDGET_2020
 from tarea4.search import FINISHED, main, open_study
 from tarea4.spaces import GRID, NOISY, SPACES
 from tarea4.studies import trials_table
-from tarea4.training import train
+from tarea4.training import train_all
 
 EPOCHS = 15
 
@@ -187,8 +187,8 @@ def test_trials_keep_everything(done, images):
 def test_rebuilt_network_is_that_of_the_trial(done, images):
     """La red reconstruida, entrenada otra vez con la semilla 0, repite la curva guardada."""
     trial = done.trials[3]
-    model, options = rebuild("q4", trial, images)
-    run = train(model, images, train_metrics=False, **options)
+    training = dataclasses.replace(rebuild("q4", trial, images), train_metrics=False)
+    [run] = train_all({"": training}, images, [0])[""]
     assert run.history["val_loss"] == list(trial.intermediate_values.values())
 
 
@@ -224,11 +224,11 @@ def test_q5_proposes_networks_of_its_kind(name, small):
     totals = []
     for _ in range(20):
         trial = study.ask()
-        model, options = SPACES[name].suggest(trial, small)
+        training = SPACES[name].suggest(trial, small)
         study.tell(trial, 1.0)
-        totals.append(model.count_params())
-        assert model.count_params() == rebuild(name, study.trials[-1], small).model.count_params()
-        assert options["batch_size"] in (64, 128, 256, 512)
+        totals.append(training.model.count_params())
+        assert totals[-1] == rebuild(name, study.trials[-1], small).model.count_params()
+        assert training.batch_size in (64, 128, 256, 512)
     if name == "q5-presupuesto":
         assert max(totals) <= BUDGET_2020
         assert min(totals) > 0.9 * BUDGET_2020  # una unidad más por capa son como mucho unos 3 000 parámetros

@@ -91,8 +91,6 @@ FIGURES = {
     "una importancia": lambda: search_plots.importances({"batch_norm": 1.0}),
     "frente": lambda: search_plots.pareto(make_q5(), REFERENCES),
     "frente de un estudio con límite": lambda: search_plots.pareto(make_q5(40, 33_000, 34_535)),
-    "avance": lambda: search_plots.progress(make_q5()),
-    "avance de un ensayo": lambda: search_plots.progress(make_q5(2).head(1)),
 }
 
 
@@ -226,24 +224,6 @@ def test_sizes_are_told_without_overlapping(largest):
     boxes = [tick.get_window_extent() for tick in shown_ticks(figure.axes[0].xaxis)]
     assert len(boxes) >= 2
     assert all(box.x1 + 3 < after.x0 for box, after in itertools.pairwise(boxes))
-
-
-def test_progress_is_the_running_minimum():
-    """La escalera es la menor pérdida hasta cada ensayo, por número y no por pérdida; la leyenda da la última."""
-    figure = search_plots.progress(make_q5())
-    steps = figure.axes[0].lines[-1]
-    losses = make_q5().set_index("number")["val_loss"].sort_index()
-    assert steps.get_xdata().tolist() == losses.index.tolist()
-    np.testing.assert_array_equal(steps.get_ydata(), np.minimum.accumulate(losses))
-    assert number(losses.min()) in figure.legends[0].get_texts()[-1].get_text()
-
-
-def test_progress_goes_on_after_a_trial_that_diverged():
-    """Un ensayo sin pérdida finita no corta la escalera."""
-    trials = make_q5()
-    trials["val_loss"] = trials["val_loss"].mask(trials["number"] >= 50)
-    steps = search_plots.progress(trials).axes[0].lines[-1]
-    np.testing.assert_array_equal(steps.get_ydata()[50:], trials["val_loss"].min())
 
 
 def test_study_table_reads_the_best_trials():

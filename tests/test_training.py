@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tarea4 import engine, models
-from tarea4.training import Run, train, train_seeds
+from tarea4.training import Run, Training, train, train_all, train_seeds
 
 SIZES = (12, 8)
 
@@ -61,6 +61,37 @@ def test_same_seed_same_result(small):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(together[0].model.get_weights()[0], together[1].model.get_weights()[0])
     assert [run.seed for run in together] == [0, 1, 2]
+
+
+def test_networks_trained_together_are_those_trained_alone(small):
+    """`train_all` da a cada nombre lo mismo que `train_seeds`, aunque sus épocas, lotes y capas difieran."""
+    both = {
+        "corta": Training(models.plain(SIZES), epochs=2, verbose=False),
+        "otra": Training(models.regularised((7,)), epochs=3, batch_size=200, verbose=False),
+        "gemela": Training(models.plain(SIZES), epochs=2, verbose=False),
+    }
+    runs = train_all(both, small, [4, 1])
+    assert {name: [run.seed for run in group] for name, group in runs.items()} == {name: [4, 1] for name in both}
+    for name, training in both.items():
+        options = {"epochs": training.epochs, "batch_size": training.batch_size}
+        for run, alone in zip(runs[name], train_seeds(training.model, small, [4, 1], **options), strict=True):
+            for a, b in zip(run.model.get_weights(), alone.model.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_a_failure_stops_what_has_not_begun(small):
+    """El error nombra la red, y los entrenamientos que esperaban su turno no empiezan."""
+    begun = []
+    divergent = models.plain(SIZES)
+    divergent.optimizer.learning_rate = 1e30
+    names = ["mala", *map(str, range(50))]
+    trainings = {
+        name: Training(divergent, epochs=3, callbacks=lambda seed, name=name: begun.append(name) or [])
+        for name in names
+    }
+    with pytest.raises(FloatingPointError, match=r"semilla 3 de mala .* época"):
+        train_all(trainings, small, [3])
+    assert len(begun) < len(names)
 
 
 def test_model_given_is_only_a_mould(small):
@@ -122,6 +153,13 @@ def test_divergence_is_said(small):
         train(models.plain(SIZES), poisoned, seed=7, epochs=2)
 
 
+def test_a_validation_loss_that_is_not_finite_is_said(small):
+    """Aunque la pérdida de entrenamiento siga siendo finita."""
+    poisoned = dataclasses.replace(small, x_val=np.full_like(small.x_val, np.nan))
+    with pytest.raises(FloatingPointError, match=r"semilla 2 .* época 1"):
+        train(models.plain(SIZES), poisoned, seed=2, epochs=2)
+
+
 def test_an_infinite_loss_is_said(small):
     """También detiene el entrenamiento una pérdida infinita que aún no es NaN."""
     model = models.regularised(SIZES, dropout=0.0, alpha_l2=3e38)  # cerca del mayor float32
@@ -133,7 +171,7 @@ def test_every_image_trains_in_every_epoch(small):
     """Si el lote no divide a las imágenes, las que sobran también entrenan: 2 000 de 128 en 128 son 16 pasos."""
     model = models.plain(SIZES)
     train(model, small, epochs=2, batch_size=128)
-    (used,) = engine.engines(model, len(small.x_train), 128, 1)
+    used = engine.compiled(model, len(small.x_train), 128, 0)
     assert int(used.model.optimizer.iterations) == 2 * 16
 
 
