@@ -45,7 +45,7 @@ mas-alla: entorno ## entrena lo que falte de «Más allá» (Q5), horas si falta
 	$(BIN)/python -m tarea4.beyond
 
 bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y reescribe benchmarks/README.md
-	$(BIN)/python benchmarks/velocidad.py
+	PYTHONPATH=herramientas $(BIN)/python benchmarks/velocidad.py
 
 .venv-bench/.instalado: benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench

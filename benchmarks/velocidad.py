@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import procedencia
 from tqdm import tqdm
 
 HERE = Path(__file__).parent
@@ -52,7 +53,7 @@ def race(name: str) -> dict:
     library, *arguments = RACES[name]
     python = TORCH_PYTHON if library == "torch" else sys.executable
     command = [python, HERE / "competidores.py", library, *arguments]
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "TAREA4_CACHE": ""}  # lo recordado no se entrenaría
     process = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if process.returncode:
         sys.exit(f"{name} falló:\n{process.stderr}")
@@ -86,15 +87,6 @@ def check_same_work(measures: pd.DataFrame) -> None:
             sys.exit(f"{name}: pérdida {row['val_loss']:.4f}, y la de Keras es {reference:.4f}")
 
 
-def machine() -> str:
-    """Qué máquina es esta."""
-    info = Path("/proc/cpuinfo")
-    models = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return (
-        f"{models[0] if models else platform.processor()}, {os.cpu_count()} núcleos, Python {platform.python_version()}"
-    )
-
-
 def main() -> None:
     """Corre las tandas y reescribe la tabla."""
     measured = {name: [] for name in RACES}
@@ -105,9 +97,8 @@ def main() -> None:
     measures = measures.groupby(level=0, sort=False).median()
     check_same_work(measures)
     text = (HERE / "plantilla.md").read_text(encoding="utf-8")
-    text = text.format(
-        table=table(measures), ratios=ratios(measures), machine=machine(), date=time.strftime("%Y-%m-%d")
-    )
+    machine = f"{procedencia.machine()}, Python {platform.python_version()}"
+    text = text.format(table=table(measures), ratios=ratios(measures), machine=machine, date=time.strftime("%Y-%m-%d"))
     (HERE / "README.md").write_text(text, encoding="utf-8")
     print(text)
 

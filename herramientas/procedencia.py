@@ -55,13 +55,14 @@ def record(notebook, sources: dict[str, str], seconds: float) -> dict:
     return {
         "state": state(notebook, sources),
         "versions": {"python": platform.python_version()} | versions,
-        "machine": f"{_processor()}, {os.cpu_count()} núcleos",
+        "machine": machine(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
     }
 
 
-def _processor() -> str:
+def machine() -> str:
+    """El procesador y cuántos núcleos tiene."""
     info = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.exists() else None
-    return found[1] if found else platform.processor() or platform.machine()
+    return f"{found[1] if found else platform.processor() or platform.machine()}, {os.cpu_count()} núcleos"
