@@ -38,7 +38,7 @@ pdf: html ## el informe en PDF, con el Chromium o el Chrome del sistema
 test: entorno ## estilo, pruebas, construcción estricta, repeticiones con otros parámetros y nbval
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 tests
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=10 tests
 	$(BIN)/python -m pytest -n auto --dist loadfile --nbval --nbval-current-env $(CUADERNOS)
 
 mas-alla: entorno ## entrena lo que falte de «Más allá» (Q5), horas si falta todo; se puede cortar y repetir

@@ -81,15 +81,16 @@ class Recipe:
     def build(self, data: Dataset) -> keras.Sequential:
         """La red, compilada para los datos dados: entrada (n, píxeles) y salida softmax (n, clases)."""
         layers = [keras.Input((data.input_size,), name="input")]
-        layers += _if(self.dropout, Dropout) + _if(self.noise, GaussianNoise)
-        for i, size in enumerate(self.hidden_sizes):
-            last = i == len(self.hidden_sizes) - 1
+        layers += _if(self.dropout, Dropout, "dropout") + _if(self.noise, GaussianNoise, "noise")
+        for i, size in enumerate(self.hidden_sizes, 1):
+            last = i == len(self.hidden_sizes)
             penalty = ActivityPenalty(self.alpha_l1, self.alpha_l2) if last and self.alpha_l1 + self.alpha_l2 else None
-            layers.append(keras.layers.Dense(size, use_bias=not self.batch_norm, kernel_initializer="he_uniform"))
-            layers += [keras.layers.BatchNormalization()] if self.batch_norm else []
-            layers += _if(self.noise_hidden, GaussianNoise)
-            layers.append(keras.layers.Activation(self.activation, activity_regularizer=penalty))
-            layers += _if(self.dropout_hidden, Dropout)
+            bias = {"use_bias": not self.batch_norm}
+            layers.append(keras.layers.Dense(size, **bias, kernel_initializer="he_uniform", name=f"dense_{i}"))
+            layers += [keras.layers.BatchNormalization(name=f"batch_normalization_{i}")] if self.batch_norm else []
+            layers += _if(self.noise_hidden, GaussianNoise, f"noise_{i}")
+            activation = keras.layers.Activation(self.activation, activity_regularizer=penalty, name=f"activation_{i}")
+            layers += [activation, *_if(self.dropout_hidden, Dropout, f"dropout_{i}")]
         layers.append(keras.layers.Dense(data.n_classes, activation="softmax", name="output"))
         model = Classifier(layers, epsilon=self.epsilon, label_smoothing=self.label_smoothing)
         optimizer = keras.optimizers.AdamW(self._learning_rate(len(data.x_train)), weight_decay=self.weight_decay)
@@ -199,5 +200,5 @@ def widest(ratios: Sequence[float], budget: int, *, input_size: int = 784, n_cla
     return sizes(max(1, bisect.bisect_right(range(budget), budget, key=parameters) - 1))
 
 
-def _if(strength: float, layer: type) -> list[keras.layers.Layer]:
-    return [layer(strength)] if strength else []
+def _if(strength: float, layer: type, name: str) -> list[keras.layers.Layer]:
+    return [layer(strength, name=name)] if strength else []

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from tarea4.plots import STYLED, WIDTH, _cells, _comma, _figure, _grid, _legend, _LogLocator, _quantity, _with_colours
-from tarea4.report import number, percent, plural, scientific, table
+from tarea4.report import days, number, percent, plural, scientific, table
 from tarea4.search import FINISHED
 from tarea4.spaces import alpha
 
@@ -39,10 +39,6 @@ LABELS = {
     "schedule": "plan de la tasa",
     "batch_size": "tamaño del lote",
 }
-MONTHS = (
-    "enero", "febrero", "marzo", "abril", "mayo", "junio",
-    "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
-)  # fmt: skip
 LOSS, GREY = _quantity("val_loss")[0], "#999999"
 
 
@@ -132,12 +128,11 @@ def study_summary(study: optuna.Study, trials: pd.DataFrame) -> str:
     """Cuántos ensayos terminaron y cuántos se podaron, cuándo, con qué versiones y en cuánto tiempo, en una frase."""
     pruned = trials["pruned"].sum()
     pruned = "ninguno podado" if not pruned else f"{pruned} de ellos podado{'s' if pruned > 1 else ''}"
-    first, last = (f"{day.day} de {MONTHS[day.month - 1]} de {day.year}" for day in trials["date"].agg(["min", "max"]))
-    when = f"el {first}" if first == last else f"entre el {first} y el {last}"
     versions = [trial.user_attrs["versions"] for trial in study.get_trials(deepcopy=False, states=FINISHED)]
     keras, tensorflow = (" o ".join(sorted({each[name] for each in versions})) for name in ("keras", "tensorflow"))
     hours, minutes = divmod(round(trials["seconds"].sum() / 60), 60)
     duration = f"{number(hours, 0)} h y {minutes} min" if hours else f"{minutes} min"
+    when = days(trials["date"])
     return (
         f"{'Terminó' if len(trials) == 1 else 'Terminaron'} {plural(len(trials), 'ensayo')}, {pruned}, {when}, "
         f"con Keras {keras} y TensorFlow {tensorflow}: {duration} de entrenamiento en total."

@@ -90,11 +90,11 @@ BUDGETS = {"q5-presupuesto": BUDGET_2020, "q5-largo": BUDGET_2020, "q5-libre": N
 SPACES = {
     "q4": Space("dropout y alfas, con las capas de Q3", _suggest_q4, GRID, optuna.pruners.NopPruner()),
     "q5-presupuesto": Space(
-        f"capas y regularización, con {BUDGET_2020} parámetros como mucho",
+        "capas y regularización, con los parámetros de 2020 como mucho",
         _suggest_q5(BUDGETS["q5-presupuesto"], epochs=20), [NOISY], optuna.pruners.PercentilePruner(40, 10, 4),
     ),
     "q5-largo": Space(
-        f"capas, ruido y optimizador, con {BUDGET_2020} parámetros como mucho y el triple de épocas",
+        "capas, ruido y optimizador, con los parámetros de 2020 como mucho y el triple de épocas",
         _suggest_q5(BUDGETS["q5-largo"], epochs=60), [NOISY], optuna.pruners.PercentilePruner(35, 8, 25),
         {name: NOISY[name] for name in SETTLED},
     ),

@@ -206,11 +206,15 @@ def test_q5_says_how_much_the_split_moves():
 
 def test_q5_tells_what_is_stored():
     """«Más allá» cuenta sus entrenamientos, sus horas y sus medias; sin ninguno, dice cómo se hacen."""
-    row = {"model": "una", "parameters": 1000, "seconds": 1800.0, "date": "2026-11-23", "versions": {"keras": "3.15"}}
+    row = {"model": "una", "parameters": 1000, "seconds": 1800.0, "date": "2026-11-23"}
+    row["versions"] = {"keras": "3.15", "tensorflow": "2.21"}
     row |= {"history": {"val_loss": [1, 2]}, "test_accuracy": 0.99, "test_loss": 0.03, "ece": 0.01, "ece_scaled": 0.002}
     row |= {"temperature": 1.2, "errors": [1, 3]}
     further = pd.DataFrame([row, row | {"test_accuracy": 0.98, "errors": [3, 3]}])
-    assert "2 entrenamientos del 2026-11-23, con keras 3.15: 1,0 horas" in q5.beyond_summary(further)
+    assert (
+        "2 entrenamientos, el 23 de noviembre de 2026, con Keras 3.15 y TensorFlow 2.21: 1,0 horas"
+        in q5.beyond_summary(further)
+    )
     assert "98,50 ± 0,71" in q5.beyond_table(further).data
     assert "<td>2,0</td>" in q5.digit_errors_table(further).data
     assert "make mas-alla" in q5.beyond_summary(pd.DataFrame())

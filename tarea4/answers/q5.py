@@ -1,6 +1,7 @@
 """La respuesta a Q5: el mejor modelo con otras capas y otros tamaños."""
 
 from collections.abc import Iterable
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ from IPython.display import HTML
 
 from tarea4.answers.common import Claim, best_model
 from tarea4.evaluation import paired_difference
-from tarea4.report import mean_and_spread, number, outcome, plural, table
+from tarea4.report import days, mean_and_spread, number, outcome, plural, table
 
 
 def claims_q5(measured: pd.DataFrame, best: str, old: str) -> list[Claim]:
@@ -63,11 +64,12 @@ def beyond_summary(further: pd.DataFrame) -> str:
     """Cuándo y con qué se hicieron los resultados guardados por `tarea4.beyond`, en una frase."""
     if further.empty:
         return "No hay resultados guardados: `make mas-alla` los hace."
-    versions = [" y ".join(f"{name} {version}" for name, version in each.items()) for each in further["versions"]]
-    hours = number(further["seconds"].sum() / 3600, 1)
-    days = " y ".join(sorted(set(further["date"])))
-    used = " o ".join(sorted(set(versions)))
-    return f"{plural(len(further), 'entrenamiento')} del {days}, con {used}: {hours} horas de entrenamiento en total."
+    versions = {f"Keras {each['keras']} y TensorFlow {each['tensorflow']}" for each in further["versions"]}
+    when, hours = days(map(date.fromisoformat, further["date"])), number(further["seconds"].sum() / 3600, 1)
+    return (
+        f"{plural(len(further), 'entrenamiento')}, {when}, con {' o '.join(sorted(versions))}: {hours} horas de "
+        "entrenamiento en total."
+    )
 
 
 def beyond_table(further: pd.DataFrame) -> HTML:
