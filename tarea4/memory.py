@@ -25,8 +25,10 @@ MAX_FILES = 2000  # con las redes de 2020, unos 400 MB
 DECISIVE = ("data.py", "layers.py", "engine.py", "training.py", "recipes.py")
 
 
-def key(model: keras.Sequential, data: Dataset, seed: int, options: dict[str, object]) -> str:
-    """Resumen SHA-256, en hexadecimal, de lo que decide el resultado de un entrenamiento."""
+def key(model: keras.Sequential, data: Dataset, seed: int, options: dict[str, object]) -> str | None:
+    """Resumen SHA-256, en hexadecimal, de lo que decide el resultado de un entrenamiento; ninguno si no se recuerda."""
+    if not _folder():
+        return None
     code = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in DECISIVE]
     machine = [platform.node(), platform.python_version(), os.cpu_count(), *map(os.environ.get, _CPU_SWITCHES)]
     parts = [

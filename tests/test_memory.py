@@ -38,7 +38,7 @@ def test_the_second_time_nothing_is_trained(small, cache, monkeypatch):
     assert len(list(cache.glob("*.npz"))) == 3
 
 
-def test_the_key_depends_on_all_that_decides(small, monkeypatch):
+def test_the_key_depends_on_all_that_decides(small, cache, monkeypatch):
     """Cambiar alfas, tasa, capas, datos, semilla, una opción o un interruptor del procesador cambia la clave."""
     model = models.regularised(SIZES, dropout=0.1, alpha_l1=1e-4)
     base = memory.key(model, small, 0, OPTIONS)
@@ -55,6 +55,7 @@ def test_the_key_depends_on_all_that_decides(small, monkeypatch):
     ]
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "cero")
     others.append(memory.key(model, small, 0, OPTIONS))
+    assert None not in others
     assert len({base, *others}) == 1 + len(others)
 
 
