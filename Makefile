@@ -10,16 +10,16 @@ INDICE := book/_build/html/index.html
 ifndef CERROJO # dos make a la vez se estropearían el entorno y el libro: el segundo no empieza
 .PHONY: $(MAKECMDGOALS)
 $(or $(MAKECMDGOALS),libro):
-	@CERROJO=echado $(PYTHON) herramientas/cerrojo.py $(MAKE) --no-print-directory $@
+	@CERROJO=echado "$(PYTHON)" herramientas/cerrojo.py $(MAKE) --no-print-directory $@
 else
 
 libro: cuadernos html ## entorno, cuadernos y libro
 
 entorno: .venv/.instalado ## .venv con todo lo que pide requirements.txt
 .venv/.instalado: requirements.txt constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo >&2 \
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo >&2 \
 		"Hace falta Python 3.11, 3.12 o 3.13, los que admite TensorFlow 2.21: make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv .venv
+	"$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	touch $@
 
@@ -48,7 +48,7 @@ bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y
 	PYTHONPATH=herramientas $(BIN)/python benchmarks/velocidad.py
 
 .venv-bench/.instalado: benchmarks/requirements.txt
-	$(PYTHON) -m venv .venv-bench
+	"$(PYTHON)" -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --disable-pip-version-check -r benchmarks/requirements.txt
 	touch $@
 
