@@ -2,8 +2,7 @@
 
 import base64
 import html
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Sequence
 from typing import Literal
 
 import keras
@@ -16,10 +15,6 @@ from tarea4.plots import ReportFigure
 from tarea4.training import Run
 
 Outcome = Literal["mejor", "peor", "sin diferencia"]
-MONTHS = (
-    "enero", "febrero", "marzo", "abril", "mayo", "junio",
-    "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
-)  # fmt: skip
 RESULTS = SENSES | {"test_": "prueba"}
 
 
@@ -162,13 +157,6 @@ def summary(model: keras.Model) -> HTML:
         frame,
         f"{number(total, 0)} parámetros: {number(trainable, 0)} se entrenan y {number(total - trainable, 0)} no.",
     )
-
-
-def days(dates: Iterable[date]) -> str:
-    """Cuándo empezó y cuándo acabó algo: «el 3 de mayo de 2026», o «entre el 3 de mayo de 2026 y el...»."""
-    dates = list(dates)
-    first, last = (f"el {day.day} de {MONTHS[day.month - 1]} de {day.year}" for day in (min(dates), max(dates)))
-    return first if first == last else f"entre {first} y {last}"
 
 
 def claims_table(claims: Sequence[tuple[str, str, str]]) -> HTML:

@@ -1,6 +1,7 @@
 """Un estudio de hiperparámetros en figuras, tabla y resumen; los ensayos son los de `tarea4.studies.trials_table`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import date
 
 import numpy as np
 import optuna
@@ -13,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from tarea4.plots import STYLED, WIDTH, _cells, _comma, _figure, _grid, _legend, _LogLocator, _quantity, _with_colours
-from tarea4.report import days, number, percent, plural, scientific, table
+from tarea4.report import number, percent, plural, scientific, table
 from tarea4.search import FINISHED
 from tarea4.spaces import alpha
 
@@ -39,6 +40,10 @@ LABELS = {
     "schedule": "plan de la tasa",
     "batch_size": "tamaño del lote",
 }
+MONTHS = (
+    "enero", "febrero", "marzo", "abril", "mayo", "junio",
+    "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
+)  # fmt: skip
 LOSS, GREY = _quantity("val_loss")[0], "#999999"
 
 
@@ -137,6 +142,13 @@ def study_summary(study: optuna.Study, trials: pd.DataFrame) -> str:
         f"{'Terminó' if len(trials) == 1 else 'Terminaron'} {plural(len(trials), 'ensayo')}, {pruned}, {when}, "
         f"con Keras {keras} y TensorFlow {tensorflow}: {duration} de entrenamiento en total."
     )
+
+
+def days(dates: Iterable[date]) -> str:
+    """Cuándo empezó y cuándo acabó algo: «el 3 de mayo de 2026», o «entre el 3 de mayo de 2026 y el...»."""
+    dates = list(dates)
+    first, last = (f"el {day.day} de {MONTHS[day.month - 1]} de {day.year}" for day in (min(dates), max(dates)))
+    return first if first == last else f"entre {first} y {last}"
 
 
 def when_enough(trials: pd.DataFrame, n: int, show: Callable[[], HTML | Markdown]) -> HTML | Markdown:

@@ -9,7 +9,8 @@ from IPython.display import HTML
 
 from tarea4.answers.common import Claim, best_model
 from tarea4.evaluation import paired_difference
-from tarea4.report import days, mean_and_spread, number, outcome, plural, table
+from tarea4.report import mean_and_spread, number, outcome, plural, table
+from tarea4.search_plots import days
 
 
 def claims_q5(measured: pd.DataFrame, best: str, old: str) -> list[Claim]:
