@@ -5,12 +5,13 @@ import hashlib
 import importlib.metadata
 import io
 import json
-import os
 import platform
 import re
 import tokenize
 from datetime import UTC, datetime
 from pathlib import Path
+
+import joblib
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("keras", "tensorflow", "numpy")
@@ -65,4 +66,4 @@ def machine() -> str:
     """El procesador y cuántos núcleos tiene."""
     info = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.exists() else None
-    return f"{found[1] if found else platform.processor() or platform.machine()}, {os.cpu_count()} núcleos"
+    return f"{found[1] if found else platform.processor() or platform.machine()}, {joblib.cpu_count()} núcleos"

@@ -4,13 +4,13 @@
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import joblib
 import keras
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ def run_missing(data: Dataset, seeds: Sequence[int], names: Iterable[str] = RECI
     for name in names:
         recipe, pending = RECIPES[name], [seed for seed in seeds if not _is_done(folder, name, seed)]
         images = recipe.images(data)
-        width = os.cpu_count() or 1
+        width = joblib.cpu_count()
         for chunk in (pending[i : i + width] for i in range(0, len(pending), width)):
             for run in train_all({name: recipe.training(images, train_metrics=False)}, images, chunk)[name]:
                 _save(_path(folder, name, run.seed), {"model": name} | measure(run, recipe, images))

@@ -1,12 +1,14 @@
 """Cuánta memoria piden una red y su entrenamiento: sin decirlo antes, el sistema mata el proceso y no explica nada."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import keras
 import psutil
 
 NUMBER = 4  # bytes de un float32
+CGROUP = Path("/sys/fs/cgroup")  # el del contenedor en que se corre, si lo hay
 
 
 def check_network(widths: Sequence[int]) -> None:
@@ -21,38 +23,61 @@ def check_network(widths: Sequence[int]) -> None:
     _check(4 * NUMBER * n_parameters, f"hidden_sizes: una red con {n_parameters} parámetros", "capas menores")
 
 
-def check_training(model: keras.Sequential, *, n_images: int, batch_size: int, n_seeds: int, n_engines: int) -> None:
-    """Comprueba que cabe entrenar una red con varias semillas, `n_engines` de ellas a la vez.
+def check_training(trainings: Iterable[tuple[keras.Sequential, int, int]], *, n_images: int, n_engines: int) -> None:
+    """Comprueba que caben todos los entrenamientos de una tanda, `n_engines` de ellos a la vez.
 
     Parameters
     ----------
-    model : keras.Sequential
-        Red de capas densas.
-    n_images, batch_size, n_seeds, n_engines : int
-        Imágenes de entrenamiento, imágenes por lote, semillas y semillas que entrenan a la vez.
+    trainings : iterable of (keras.Sequential, int, int)
+        Cada red, de capas densas, con las imágenes de su lote y sus semillas; una o más.
+    n_images, n_engines : int
+        Imágenes de entrenamiento y entrenamientos a la vez.
 
     Raises
     ------
     MemoryError
         Si hace falta más memoria de la que hay libre.
     """
-    dense = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    widths, n_parameters = [model.input_shape[-1], *dense], model.count_params()
-    # En veces los pesos: 4, el molde; por semilla 3, la copia y los dos momentos de su Adam; por motor 10: pesos,
-    # gradiente, dos momentos, sus dos valores iniciales, los mejores pesos y lo que XLA copia de pesos y momentos.
-    weights = (4 + 3 * n_seeds + 10 * n_engines) * n_parameters
-    # Por motor, lo mayor de un paso (la entrada de un lote y, por capa, la activación, su gradiente y media copia más)
-    # y de la evaluación de todas las imágenes, que solo guarda dos capas seguidas. Lo medido, con 1-8 semillas, redes
-    # de 1 a 20 millones de parámetros y lotes de 100 a 50 000 imágenes, va del 89 al 105 % de lo calculado.
-    step = min(batch_size, n_images) * (widths[0] + 2.5 * sum(widths[1:]))
-    evaluation = n_images * max(a + b for a, b in itertools.pairwise([*widths[1:], 0]))
-    numbers = weights + n_engines * max(step, evaluation) + n_images * widths[0]
-    what = f"Entrenar una red de {n_parameters} parámetros con {n_seeds} semillas y lotes de {batch_size} imágenes"
+    trainings = list(trainings)
+    # En veces los pesos: 4, cada molde; por semilla 3, la copia y los dos momentos de su Adam.
+    kept = sum((4 + 3 * n_seeds) * model.count_params() for model, _, n_seeds in trainings)
+    working = max(_working(model, min(batch_size, n_images), n_images) for model, batch_size, _ in trainings)
+    numbers = kept + n_engines * working + n_images * trainings[0][0].input_shape[-1]
+    n_parameters, batch_size, n_seeds = map(max, zip(*((m.count_params(), b, n) for m, b, n in trainings), strict=True))
+    networks = "una red de" if len(trainings) == 1 else f"{len(trainings)} redes de hasta"
+    what = f"Entrenar {networks} {n_parameters} parámetros con {n_seeds} semillas y lotes de {batch_size} imágenes"
     _check(NUMBER * numbers, what, "capas menores, menos semillas o lotes menores")
 
 
+def _working(model: keras.Sequential, batch_size: int, n_images: int) -> float:
+    """Cuántos números ocupa un motor mientras entrena.
+
+    Lo medido, con 1-8 semillas, redes de 1 a 20 millones de parámetros y lotes de 100 a 50 000 imágenes, va del 89 al
+    105 % de lo que calcula `check_training`.
+    """
+    dense = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    # La entrada de un lote y, por capa, la activación, su gradiente y media copia más.
+    step = batch_size * (model.input_shape[-1] + 2.5 * sum(dense))
+    # La evaluación, de todas las imágenes, solo guarda dos capas seguidas.
+    evaluation = n_images * max(a + b for a, b in itertools.pairwise([*dense, 0]))
+    # Diez veces los pesos: ellos, el gradiente, dos momentos, sus dos valores iniciales, los mejores pesos y lo que XLA
+    # copia de pesos y momentos.
+    return 10 * model.count_params() + max(step, evaluation)
+
+
 def _check(n_bytes: int, what: str, remedy: str) -> None:
-    free = psutil.virtual_memory().available
+    free = _free()
     if n_bytes > free:
         needed, free = (f"{value / 2**30:.1f}".replace(".", ",") for value in (n_bytes, free))
         raise MemoryError(f"{what} pide unos {needed} GiB de memoria y hay {free} libres: hacen falta {remedy}.")
+
+
+def _free() -> int:
+    free = psutil.virtual_memory().available
+    try:
+        # psutil ve la memoria de la máquina; un contenedor puede tener menos. Lo leído de disco se puede soltar.
+        limit = int((CGROUP / "memory.max").read_text())
+        used = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no es un contenedor, o no tiene límite («max»)
+        return free
+    return min(free, limit - int(used["anon"]))

@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import joblib
 import keras
 import numpy as np
 import platformdirs
@@ -30,7 +31,7 @@ def key(model: keras.Sequential, data: Dataset, seed: int, options: dict[str, ob
     if not _folder():
         return None
     code = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in DECISIVE]
-    machine = [platform.node(), platform.python_version(), os.cpu_count(), *map(os.environ.get, _CPU_SWITCHES)]
+    machine = [platform.node(), platform.python_version(), joblib.cpu_count(), *map(os.environ.get, _CPU_SWITCHES)]
     parts = [
         _without_names(keras.saving.serialize_keras_object(model)), data.digest, seed, options, code, machine,
         [module.__version__ for module in (keras, tf, np)],

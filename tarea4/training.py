@@ -1,7 +1,6 @@
 """Entrena redes de Keras, con una semilla o con varias, y guarda lo que pasó en cada época."""
 
 import collections
-import os
 import queue
 import sys
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import joblib
 import keras
 import numpy as np
 import tensorflow as tf
@@ -170,10 +170,10 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
 
 
 def _train_missing(trainings, data, missing, keys) -> list[Run]:
-    n_threads = min(len(missing), os.cpu_count() or 1)
-    for name, n in collections.Counter(name for name, _ in missing).items():
-        sizes = {"n_images": len(data.x_train), "batch_size": trainings[name].batch_size}
-        check_training(trainings[name].model, **sizes, n_seeds=n, n_engines=min(n, n_threads))
+    n_threads = min(len(missing), joblib.cpu_count())  # los que este proceso puede usar, no los de la máquina
+    counts = collections.Counter(name for name, _ in missing)
+    jobs = [(trainings[name].model, trainings[name].batch_size, n) for name, n in counts.items()]
+    check_training(jobs, n_images=len(data.x_train), n_engines=n_threads)
     tensors = {split: as_tensors(data, split) for split in ("train", "val")}
     free = queue.SimpleQueue()  # cada motor lleva el número del hilo que lo usa, y así no lo usan dos a la vez
     for slot in range(n_threads):

@@ -57,13 +57,21 @@ def test_training_that_does_not_fit_is_refused(small, free):
     assert len(train_seeds(model, small, range(2), epochs=1)) == 2
 
 
+NETWORK = models.plain((500, 500))
+
+
+def check(network=NETWORK, batch_size=128, n_seeds=2, n_images=2000, n_engines=2):
+    """`check_training` con una sola red."""
+    capacity.check_training([(network, batch_size, n_seeds)], n_images=n_images, n_engines=n_engines)
+
+
 @pytest.mark.parametrize(
     ("change", "more"),
     [
         ({}, False),
         ({"n_seeds": 100}, True),
         ({"n_engines": 8}, True),
-        ({"batch_size": 50_000}, True),
+        ({"batch_size": 50_000, "n_images": 50_000}, True),
         ({"n_images": 5_000_000}, True),
         ({"batch_size": 50_000, "n_images": 10}, False),
     ],
@@ -71,21 +79,40 @@ def test_training_that_does_not_fit_is_refused(small, free):
 )
 def test_everything_that_takes_memory_counts(free, change, more):
     """Piden más memoria más semillas, más hilos, lotes mayores o más imágenes; un lote no pasa de las imágenes."""
-    model = models.plain((500, 500))
-    usual = {"n_images": 2000, "batch_size": 128, "n_seeds": 2, "n_engines": 2}
     free(105_000_000)
-    capacity.check_training(model, **usual)
+    check()
     if more:
-        with pytest.raises(MemoryError, match="Entrenar una red"):
-            capacity.check_training(model, **usual | change)
+        with pytest.raises(MemoryError, match="Entrenar una red de 648010 parámetros"):
+            check(**change)
     else:
-        capacity.check_training(model, **usual | change)
+        check(**change)
 
 
 def test_every_thread_keeps_its_own_activations(free):
     """Con muchas imágenes, lo que ocupa evaluarlas se cuenta una vez por hilo, y no una sola."""
-    usual = {"n_images": 50_000, "batch_size": 128, "n_seeds": 2}
     free(500_000_000)  # las dos capas de 500 de todas las imágenes son 200 MB
-    capacity.check_training(models.plain((500, 500)), **usual, n_engines=1)
+    check(n_images=50_000, n_engines=1)
     with pytest.raises(MemoryError, match="Entrenar una red"):
-        capacity.check_training(models.plain((500, 500)), **usual, n_engines=2)
+        check(n_images=50_000, n_engines=2)
+
+
+def test_the_networks_of_a_batch_add_up(free):
+    """Redes que caben de una en una no caben juntas: se guardan todas hasta el final."""
+    free(105_000_000)
+    check()
+    with pytest.raises(MemoryError, match="Entrenar 3 redes de hasta 648010 parámetros con 2 semillas"):
+        capacity.check_training([(NETWORK, 128, 2)] * 3, n_images=2000, n_engines=2)
+
+
+def test_the_limit_of_a_container_counts(free, monkeypatch, tmp_path):
+    """Cabe lo que deja el límite de un contenedor, sin contar lo leído de disco; sin él, lo que tiene la máquina."""
+    free(10**12)
+    monkeypatch.setattr(capacity, "CGROUP", tmp_path)
+    (tmp_path / "memory.stat").write_text("anon 60000000\nfile 900000000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    check()
+    (tmp_path / "memory.max").write_text("170000000\n")
+    check()
+    (tmp_path / "memory.max").write_text("150000000\n")
+    with pytest.raises(MemoryError, match="hay 0,1 libres"):
+        check()

@@ -1,9 +1,9 @@
 """Pruebas de herramientas/correr.py con cuadernos mínimos."""
 
 import copy
-import os
 
 import correr
+import joblib
 import keras
 import nbformat
 import procedencia
@@ -56,7 +56,7 @@ def test_run_is_recorded(notebook):
     assert recorded.state == procedencia.state(executed, SOURCES)
     assert recorded.versions.keys() == {"python", "keras", "tensorflow", "numpy"}
     assert recorded.versions.keras == keras.__version__
-    assert recorded.machine.endswith(f", {os.cpu_count()} núcleos")
+    assert recorded.machine.endswith(f", {joblib.cpu_count()} núcleos")
     assert recorded.keys() == {"state", "versions", "machine", "date", "seconds"}
     assert str(path.parent) not in str(recorded)
     assert correr.clean(copy.deepcopy(executed)) == executed
