@@ -10,6 +10,11 @@ from tarea4.evaluation import SENSES, Comparison, paired_difference
 from tarea4.report import outcome, plural, verdict
 from tarea4.training import Run
 
+AGAINST_BASE = {
+    "mejor": "mejora al de partida",
+    "peor": "es peor que el de partida",
+    "sin diferencia": "no se distingue del de partida",
+}
 OUTCOMES = {"mejor": "se confirma", "peor": "se refuta", "sin diferencia": "estas semillas no lo deciden"}
 
 
@@ -72,4 +77,4 @@ def answer_best(measured: pd.DataFrame, best: str, base: str, n_tried: int, aske
         verdict("este modelo", "el de partida", "accuracy", accuracy, "en prueba"),
         *sentences,
     ]
-    return Answer(f"frente al de partida, {outcome(loss, lower_is_better=True)}", " ".join(sentences))
+    return Answer(AGAINST_BASE[outcome(loss, lower_is_better=True)], " ".join(sentences))

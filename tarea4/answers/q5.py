@@ -74,22 +74,23 @@ def beyond_summary(further: pd.DataFrame) -> str:
 
 
 def beyond_table(further: pd.DataFrame) -> HTML:
-    """Por receta: parámetros, semillas, épocas, segundos, prueba y calibración."""
-    rows = [
-        {"Receta": name, "Parámetros": number(group["parameters"].iloc[0], 0), "Semillas": len(group)}
-        | {
+    """Por receta (columnas): parámetros, semillas, épocas, segundos, prueba y calibración."""
+    columns = {
+        name: {
+            "Parámetros": number(group["parameters"].iloc[0], 0),
+            "Semillas": len(group),
             "Épocas": len(group["history"].iloc[0]["val_loss"]),
             "Segundos por semilla": mean_and_spread(group["seconds"], 0),
-        }
-        | {"Exactitud en prueba (%)": mean_and_spread(group["test_accuracy"], 2, 100)}
-        | {"Pérdida en prueba": mean_and_spread(group["test_loss"]), "ECE": mean_and_spread(group["ece"])}
-        | {
+            "Exactitud en prueba (%)": mean_and_spread(group["test_accuracy"], 2, 100),
+            "Pérdida en prueba": mean_and_spread(group["test_loss"]),
             "Temperatura": mean_and_spread(group["temperature"], 2),
-            "ECE con ella": mean_and_spread(group["ece_scaled"]),
+            "ECE": mean_and_spread(group["ece"]),
+            "ECE con temperatura": mean_and_spread(group["ece_scaled"]),
         }
         for name, group in _by_model(further)
-    ]
-    return table(pd.DataFrame(rows), "Lo que dan las recetas de «Más allá», media y desviación típica de las semillas")
+    }
+    caption = "Lo que dan las recetas de «Más allá», media y desviación típica de las semillas"
+    return table(pd.DataFrame(columns), caption, index=True)
 
 
 def digit_errors_table(further: pd.DataFrame) -> HTML:
