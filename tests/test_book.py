@@ -85,6 +85,14 @@ def test_computed_tables_are_tables(pages):
         assert not re.search(r"\|\s*:?(---|—)", re.sub(r"<pre>.*?</pre>", "", pages[name], flags=re.DOTALL)), name
 
 
+def test_every_chapter_opens_with_its_answer(pages):
+    """Entre la pregunta y el experimento está la respuesta calculada, sin código por medio."""
+    for name in ["q1", "q2", "q3", "q4", "q5"]:
+        answer = pages[name].split('id="respuesta"')[1].split('id="el-experimento"')[0]
+        assert "<strong>" in answer, name
+        assert "Mostrar el código" not in answer, name
+
+
 def test_interface_in_spanish(pages):
     """No quedan en inglés los textos que se traducen por configuración o por catálogo."""
     for name, html in pages.items():
