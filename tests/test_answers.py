@@ -115,7 +115,9 @@ def test_q3_when_nobody_arrives():
     assert [claim.outcome for claim in q3.claims_q3(reached, "40-50-15")] == ["se refuta"] * 3
 
 
-@pytest.mark.parametrize(("best", "verdict"), [(0.07, "mejora al"), (0.5, "es peor que el"), (0.1, "no se distingue del")])
+@pytest.mark.parametrize(
+    ("best", "verdict"), [(0.07, "mejora al"), (0.5, "es peor que el"), (0.1, "no se distingue del")]
+)
 def test_best_model_is_compared_with_the_one_it_came_from(best, verdict):
     """El mejor de los probados se compara con el de partida; lo pedido, con el mejor."""
     table = measured(base=0.1, elegido=best, pedido=0.3)

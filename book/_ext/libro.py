@@ -79,7 +79,7 @@ def glued(path: Path) -> dict[str, str]:
         output.metadata.scrapbook.name: ast.literal_eval(text)
         for output in outputs
         if "scrapbook" in output.get("metadata", {})
-        and (text := output.data["application/papermill.record/text/plain"]).startswith(("'", '"'))
+        and (text := output.data.get("application/papermill.record/text/plain", "")).startswith(("'", '"'))
     }
     if not any(name.endswith("_verdict") for name in texts):
         raise ExtensionError(f"{path.name} no llegó a su veredicto: hay que ejecutarlo entero antes de publicarlo.")
