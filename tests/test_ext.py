@@ -36,7 +36,9 @@ def notebook(path, **glued):
         )
         for name, text in glued.items()
     ]
-    shown = nb.new_output("display_data", {"text/markdown": "A la vista."}, metadata={"scrapbook": {"name": "q1_answer"}})
+    shown = nb.new_output(
+        "display_data", {"text/markdown": "A la vista."}, metadata={"scrapbook": {"name": "q1_answer"}}
+    )
     others = [nb.new_output("stream", text="otra cosa"), shown]
     cell = nb.new_code_cell("1", execution_count=1, outputs=[*others, *outputs])
     parameters = {"papermill": {"parameters": {"data_path": "<b>"}}}
