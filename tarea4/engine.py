@@ -1,5 +1,6 @@
 """El motor de `tarea4.training`: una época entera en una sola función compilada con XLA."""
 
+import copy
 import functools
 import json
 import time
@@ -9,23 +10,29 @@ import numpy as np
 import tensorflow as tf
 
 from tarea4.data import Dataset
-from tarea4.layers import ActivityPenalty, Keyed
+from tarea4.layers import ActivityPenalty, Dense, Keyed
 
 
 class Engine:
-    """Una red de trabajo con su época compilada; sirve para muchos entrenamientos, de uno en uno."""
+    """La época y la evaluación de una red, compiladas; sirven, también a la vez, para todas las redes como ella."""
 
     def __init__(self, model: keras.Sequential, n_train: int, batch_size: int):
-        self.model = model
+        self.model = _with_state(model)
+        self.noisy, self.penalties = _noisy(model), _penalties(model)
+        for layer in model.layers:
+            if isinstance(layer, Dense):
+                layer.in_xla = True
         self.batch_shape = (-(-n_train // batch_size), batch_size)
-        self.noisy = _noisy(model)
-        self.penalties = _penalties(model)
-        model.optimizer.build(model.trainable_variables)
-        self.initial_optimizer = [tf.identity(v) for v in model.optimizer.variables]
-        # Un paso crea las métricas, que son variables y no pueden nacer dentro de una función compilada.
-        model.train_step((tf.zeros((1, *model.input_shape[1:])), tf.one_hot([0], model.output_shape[-1])))
-        self.run_epoch = tf.function(self._run_epoch, jit_compile=True, autograph=False)
-        self.evaluate = tf.function(self._evaluate, autograph=False)
+        x, y, number = model.input_shape[1:], model.output_shape[1:], tf.TensorSpec(())
+        order = tf.TensorSpec(self.batch_shape, tf.int32)
+        keys = tf.TensorSpec((self.batch_shape[0], len(self.noisy), 2), tf.uint32)
+        strengths, alphas = [number] * len(self.noisy), [(number, number)] * len(self.penalties)
+        self.run_epoch = tf.function(self._run_epoch, jit_compile=True, autograph=False).get_concrete_function(
+            tf.TensorSpec((n_train, *x)), tf.TensorSpec((n_train, *y)), order, keys, strengths, alphas
+        )
+        self.evaluate = tf.function(self._evaluate, autograph=False).get_concrete_function(
+            tf.TensorSpec((None, *x)), tf.TensorSpec((None, *y)), alphas
+        )
 
     def _run_epoch(self, x, y, order, keys, strengths, alphas):
         self._set_alphas(alphas)
@@ -46,64 +53,68 @@ class Engine:
         loss = tf.reduce_mean(keras.losses.get(self.model.loss)(y, outputs))
         hits = tf.equal(tf.argmax(outputs, axis=-1), tf.argmax(y, axis=-1))
         terms = tf.reduce_sum([penalty.terms for penalty in self.penalties], axis=0) if self.penalties else tf.zeros(2)
-        return loss, tf.reduce_mean(tf.cast(hits, tf.float32)), terms / x.shape[0]
+        return loss, tf.reduce_mean(tf.cast(hits, tf.float32)), terms / tf.cast(tf.shape(x)[0], tf.float32)
 
     def _set_alphas(self, alphas):
         for penalty, (l1, l2) in zip(self.penalties, alphas, strict=True):
             penalty.l1, penalty.l2 = l1, l2
 
-    def train(
-        self, copy, tensors, seed, label, *, epochs, evaluated, callbacks, augment=None
-    ) -> dict[str, list[float]]:
-        """Entrena con los pesos iniciales, tasas y alfas de `copy`, le deja los mejores y devuelve la historia."""
+    def train(self, model, tensors, seed, label, *, epochs, evaluated, callbacks, augment=None):
+        """Entrena `model`, una red como la compilada, desde sus pesos, y devuelve la historia por época."""
         rng = np.random.default_rng(seed)
-        strengths = [tf.constant(float(getattr(layer, layer.strength))) for layer in _noisy(copy)]
-        alphas = [(tf.constant(penalty.l1), tf.constant(penalty.l2)) for penalty in _penalties(copy)]
-        self.model.set_weights(copy.get_weights())
-        for variable, value in zip(self.model.optimizer.variables, self.initial_optimizer, strict=True):
-            variable.assign(value)
-        self.model.stop_training = False
-        callbacks = keras.callbacks.CallbackList(callbacks, add_history=True, model=self.model, epochs=epochs)
+        one_epoch = self._on(_with_state(model), tensors, evaluated, augment)
+        callbacks = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=epochs)
         callbacks.on_train_begin()
         for epoch in range(epochs):
             callbacks.on_epoch_begin(epoch)
-            logs = self._one_epoch(tensors, evaluated, rng, strengths, alphas, augment)
+            logs = one_epoch(rng)
             callbacks.on_epoch_end(epoch, logs)
             if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
                 raise FloatingPointError(
                     f"La pérdida de la {label} dejó de ser un número finito en la época {epoch + 1}; "
                     "suele deberse a una tasa de aprendizaje, o a alfas, demasiado grandes."
                 )
-            if self.model.stop_training:
+            if model.stop_training:
                 break
         callbacks.on_train_end()
-        copy.set_weights(self.model.get_weights())
-        return self.model.history.history
+        return model.history.history
 
-    def _one_epoch(self, tensors, evaluated, rng, strengths, alphas, augment) -> dict[str, float]:
-        start = time.perf_counter()
-        x, y = tensors["train"]
-        x = augment(x, rng) if augment else x
-        order = np.resize(rng.permutation(len(x)), self.batch_shape).astype("int32")
-        keys = rng.integers(2**32, size=(len(order), len(self.noisy), 2), dtype="uint32")
-        self.model.reset_metrics()
-        self.run_epoch(x, y, order, keys, strengths, alphas)
-        logs = {name: float(value) for name, value in self.model.get_metrics_result().items()}
-        for split in evaluated:
-            loss, accuracy, penalties = self.evaluate(*tensors[split], alphas)
-            logs |= {f"{split}_loss": float(loss), f"{split}_accuracy": float(accuracy)}
-            if split == "train":
-                logs |= {"l1": float(penalties[0]), "l2": float(penalties[1])}
-        return logs | {"seconds": time.perf_counter() - start}
+    def _on(self, model, tensors, evaluated, augment):
+        """Devuelve la función que corre una época de `model`, con sus tasas y sus alfas, y da lo medido."""
+        own = {id(old.handle): new.handle for old, new in zip(*map(_variables, (self.model, model)), strict=True)}
+        strengths = [tf.constant(float(getattr(layer, layer.strength))) for layer in _noisy(model)]
+        alphas = [(tf.constant(penalty.l1), tf.constant(penalty.l2)) for penalty in _penalties(model)]
+        functions = [copy.copy(function) for function in (self.run_epoch, self.evaluate)]
+        for function in functions:  # las mismas, sobre otras variables: no se compilan otra vez
+            function.set_external_captures([own.get(id(capture), capture) for capture in function.captured_inputs])
+        run_epoch, evaluate = functions
+
+        def one_epoch(rng: np.random.Generator) -> dict[str, float]:
+            start = time.perf_counter()
+            x, y = tensors["train"]
+            x = augment(x, rng) if augment else x
+            order = np.resize(rng.permutation(len(x)), self.batch_shape).astype("int32")
+            keys = rng.integers(2**32, size=(len(order), len(self.noisy), 2), dtype="uint32")
+            model.reset_metrics()
+            run_epoch(x, y, tf.constant(order), tf.constant(keys), strengths, alphas)
+            logs = {name: float(value) for name, value in model.get_metrics_result().items()}
+            for split in evaluated:
+                loss, accuracy, penalties = evaluate(*tensors[split], alphas)
+                logs |= {f"{split}_loss": float(loss), f"{split}_accuracy": float(accuracy)}
+                if split == "train":
+                    logs |= {"l1": float(penalties[0]), "l2": float(penalties[1])}
+            return logs | {"seconds": time.perf_counter() - start}
+
+        return one_epoch
 
 
-def compiled(model: keras.Sequential, n_train: int, batch_size: int, slot: int) -> Engine:
-    """El motor número `slot` de las redes como `model`: el mismo que otras veces, si ya se compiló."""
-    return _engine(_structure(model), n_train, min(batch_size, n_train), slot)
+def compiled(model: keras.Sequential, n_train: int, batch_size: int) -> Engine:
+    """El motor de las redes como `model`: el mismo que otras veces, si ya se compiló."""
+    return _engine(_structure(model), n_train, min(batch_size, n_train))
 
 
 @functools.lru_cache(maxsize=16)
-def _engine(structure: str, n_train: int, batch_size: int, slot: int) -> Engine:
+def _engine(structure: str, n_train: int, batch_size: int) -> Engine:
     return Engine(keras.saving.deserialize_keras_object(json.loads(structure)), n_train, batch_size)
 
 
@@ -116,6 +127,18 @@ def _structure(model: keras.Sequential) -> str:
         return [blank(v) for v in node] if isinstance(node, list | tuple) else node
 
     return json.dumps(blank(keras.saving.serialize_keras_object(model)))
+
+
+def _with_state(model: keras.Sequential) -> keras.Sequential:
+    """La misma red, con las variables de su optimizador y de sus métricas, que no pueden nacer al compilar."""
+    model.optimizer.build(model.trainable_variables)
+    model.test_step((tf.zeros((1, *model.input_shape[1:])), tf.one_hot([0], model.output_shape[-1])))
+    return model
+
+
+def _variables(model: keras.Sequential) -> list[tf.Variable]:
+    measured = [variable for metric in model.metrics for variable in metric.variables]
+    return [variable.value for variable in (*model.weights, *model.optimizer.variables, *measured)]
 
 
 def _noisy(model: keras.Sequential) -> list[Keyed]:

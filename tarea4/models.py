@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from tarea4.capacity import check_network
-from tarea4.layers import ActivityPenalty, Dropout
+from tarea4.layers import ActivityPenalty, Dense, Dropout
 
 # Cada salida se entrena con la pérdida que le es propia.
 OUTPUT_LOSSES = {
@@ -147,18 +147,18 @@ def _checked_sizes(hidden_sizes: Sequence[int]) -> list[int]:
     return list(hidden_sizes)
 
 
-def _dense(index: int, size: int, penalty: ActivityPenalty | None = None) -> keras.layers.Dense:
+def _dense(index: int, size: int, penalty: ActivityPenalty | None = None) -> Dense:
     # Nombres fijos, como los del resumen de 2020: dos redes iguales comparten así su función compilada.
     name = f"dense_{index}" if index else "dense"
-    return keras.layers.Dense(size, activation="relu", activity_regularizer=penalty, name=name)
+    return Dense(size, activation="relu", activity_regularizer=penalty, name=name)
 
 
 def _compiled(hidden: list[keras.layers.Layer], input_size: int, n_classes: int, output: str) -> keras.Sequential:
     if output not in OUTPUT_LOSSES:
         raise ValueError(f"output: se recibió {output!r} y se admite una de {', '.join(OUTPUT_LOSSES)}.")
-    check_network([input_size, *(layer.units for layer in hidden if isinstance(layer, keras.layers.Dense)), n_classes])
+    check_network([input_size, *(layer.units for layer in hidden if isinstance(layer, Dense)), n_classes])
     layers = [keras.Input((input_size,), name="input"), *hidden]
-    layers.append(keras.layers.Dense(n_classes, activation=output, name="output"))
+    layers.append(Dense(n_classes, activation=output, name="output"))
     model = keras.Sequential(layers, name="sequential")
     model.compile(optimizer=keras.optimizers.Adam(name="adam"), loss=OUTPUT_LOSSES[output], metrics=["accuracy"])
     return model

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tarea4.data import Dataset, pooled
-from tarea4.layers import ActivityPenalty, Dropout, GaussianNoise
+from tarea4.layers import ActivityPenalty, Dense, Dropout, GaussianNoise
 from tarea4.training import Training
 
 # La red más pequeña de 2020 con sus dos familias: la «variante impresa» de Try 02.
@@ -86,12 +86,12 @@ class Recipe:
             last = i == len(self.hidden_sizes)
             penalty = ActivityPenalty(self.alpha_l1, self.alpha_l2) if last and self.alpha_l1 + self.alpha_l2 else None
             bias = {"use_bias": not self.batch_norm}
-            layers.append(keras.layers.Dense(size, **bias, kernel_initializer="he_uniform", name=f"dense_{i}"))
+            layers.append(Dense(size, **bias, kernel_initializer="he_uniform", name=f"dense_{i}"))
             layers += [keras.layers.BatchNormalization(name=f"batch_normalization_{i}")] if self.batch_norm else []
             layers += _if(self.noise_hidden, GaussianNoise, f"noise_{i}")
             activation = keras.layers.Activation(self.activation, activity_regularizer=penalty, name=f"activation_{i}")
             layers += [activation, *_if(self.dropout_hidden, Dropout, f"dropout_{i}")]
-        layers.append(keras.layers.Dense(data.n_classes, activation="softmax", name="output"))
+        layers.append(Dense(data.n_classes, activation="softmax", name="output"))
         model = Classifier(layers, epsilon=self.epsilon, label_smoothing=self.label_smoothing)
         optimizer = keras.optimizers.AdamW(self._learning_rate(len(data.x_train)), weight_decay=self.weight_decay)
         model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])

@@ -1,7 +1,7 @@
 """Entrena redes de Keras, con una semilla o con varias, y guarda lo que pasó en cada época."""
 
 import collections
-import queue
+import random
 import sys
 import threading
 import time
@@ -175,25 +175,19 @@ def _train_missing(trainings, data, missing, keys) -> list[Run]:
     jobs = [(trainings[name].model, trainings[name].batch_size, n) for name, n in counts.items()]
     check_training(jobs, n_images=len(data.x_train), n_engines=n_threads)
     tensors = {split: as_tensors(data, split) for split in ("train", "val")}
-    free = queue.SimpleQueue()  # cada motor lleva el número del hilo que lo usa, y así no lo usan dos a la vez
-    for slot in range(n_threads):
-        free.put(slot)
 
     def run(job: tuple[str, int]) -> Run:
         (name, seed), training = job, trainings[job[0]]
         label = f"semilla {seed}" + (f" de {name}" if name else "")
-        slot, start = free.get(), time.perf_counter()
-        try:
-            with _BUILDING:
-                engine = compiled(training.model, len(data.x_train), training.batch_size, slot)
-                copy = _fresh_copy(training.model, seed)
-            history = engine.train(
-                copy, tensors, seed, label,
-                epochs=training.epochs, evaluated=["train", "val"] if training.train_metrics else ["val"],
-                callbacks=_callbacks(training, seed, label), augment=training.augment,
-            )  # fmt: skip
-        finally:
-            free.put(slot)
+        start = time.perf_counter()
+        with _BUILDING:
+            engine = compiled(training.model, len(data.x_train), training.batch_size)
+            copy = _fresh_copy(training.model, seed)
+        history = engine.train(
+            copy, tensors, seed, label,
+            epochs=training.epochs, evaluated=["train", "val"] if training.train_metrics else ["val"],
+            callbacks=_callbacks(training, seed, label), augment=training.augment,
+        )  # fmt: skip
         seconds = time.perf_counter() - start
         if keys[job]:
             memory.keep(keys[job], copy.get_weights(), {"history": history, "seconds": seconds})
@@ -224,7 +218,9 @@ def _recalled(model: keras.Sequential, seed: int, key: str | None) -> Run | None
 
 
 def _fresh_copy(model: keras.Sequential, seed: int) -> keras.Sequential:
-    keras.utils.set_random_seed(seed)
+    # De `random` toma Keras las semillas de los pesos. `set_random_seed` da los mismos, pero además vacía la caché de
+    # operaciones de TensorFlow, que cuesta más que construir la red.
+    random.seed(seed)
     return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
 
 

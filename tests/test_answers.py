@@ -218,6 +218,7 @@ def test_q5_tells_what_is_stored():
         in q5.beyond_summary(further)
     )
     assert "98,50 ± 0,71" in q5.beyond_table(further).data
+    assert "<td>0,0020 ± 0,0000</td>" in q5.calibration_table(further).data
     assert "<td>2,0</td>" in q5.digit_errors_table(further).data
     assert "make mas-alla" in q5.beyond_summary(pd.DataFrame())
     assert "<table" in q5.beyond_table(pd.DataFrame()).data

@@ -171,10 +171,8 @@ def test_an_infinite_loss_is_said(small):
 
 def test_every_image_trains_in_every_epoch(small):
     """Si el lote no divide a las imágenes, las que sobran también entrenan: 2 000 de 128 en 128 son 16 pasos."""
-    model = models.plain(SIZES)
-    train(model, small, epochs=2, batch_size=128)
-    used = engine.compiled(model, len(small.x_train), 128, 0)
-    assert int(used.model.optimizer.iterations) == 2 * 16
+    run = train(models.plain(SIZES), small, epochs=2, batch_size=128)
+    assert int(run.model.optimizer.iterations) == 2 * 16
 
 
 def test_epoch_reaching_needs_both_thresholds():

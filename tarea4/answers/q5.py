@@ -74,23 +74,34 @@ def beyond_summary(further: pd.DataFrame) -> str:
 
 
 def beyond_table(further: pd.DataFrame) -> HTML:
-    """Por receta (columnas): parámetros, semillas, épocas, segundos, prueba y calibración."""
-    columns = {
-        name: {
+    """Por receta: parámetros, semillas, épocas, segundos y lo medido en prueba."""
+    rows = [
+        {
+            "Receta": name,
+            "Exactitud en prueba (%)": mean_and_spread(group["test_accuracy"], 2, 100),
+            "Pérdida en prueba": mean_and_spread(group["test_loss"]),
             "Parámetros": number(group["parameters"].iloc[0], 0),
             "Semillas": len(group),
             "Épocas": len(group["history"].iloc[0]["val_loss"]),
             "Segundos por semilla": mean_and_spread(group["seconds"], 0),
-            "Exactitud en prueba (%)": mean_and_spread(group["test_accuracy"], 2, 100),
-            "Pérdida en prueba": mean_and_spread(group["test_loss"]),
-            "Temperatura": mean_and_spread(group["temperature"], 2),
-            "ECE": mean_and_spread(group["ece"]),
-            "ECE con temperatura": mean_and_spread(group["ece_scaled"]),
         }
         for name, group in _by_model(further)
-    }
-    caption = "Lo que dan las recetas de «Más allá», media y desviación típica de las semillas"
-    return table(pd.DataFrame(columns), caption, index=True)
+    ]
+    return table(pd.DataFrame(rows), "Lo que dan las recetas de «Más allá», media y desviación típica de las semillas")
+
+
+def calibration_table(further: pd.DataFrame) -> HTML:
+    """Por receta: el error de calibración esperado en prueba, antes y después de dividir entre la temperatura."""
+    rows = [
+        {
+            "Receta": name,
+            "ECE": mean_and_spread(group["ece"]),
+            "Temperatura": mean_and_spread(group["temperature"], 2),
+            "ECE con ella": mean_and_spread(group["ece_scaled"]),
+        }
+        for name, group in _by_model(further)
+    ]
+    return table(pd.DataFrame(rows), "Error de calibración en prueba (ECE), sin temperatura y con ella")
 
 
 def digit_errors_table(further: pd.DataFrame) -> HTML:
