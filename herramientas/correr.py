@@ -1,26 +1,32 @@
-"""Ejecuta cuadernos en su sitio: ``python herramientas/correr.py book/q1.ipynb ...``.
+"""Ejecuta cuadernos en su sitio, de dos en dos: ``python herramientas/correr.py book/q1.ipynb ...``.
 
-El cuaderno publicado solo se sustituye cuando todas sus celdas han terminado bien. De los metadatos se quitan las rutas
-y los tiempos que papermill anota por celda, y se añade, con la clave `tarea4`, de qué código y con qué versiones salió.
+El cuaderno publicado solo se sustituye cuando todas sus celdas han terminado bien. Con la clave `tarea4` se anota en
+sus metadatos de qué código y con qué versiones salió.
 """
 
+import asyncio
 import contextlib
 import errno
+import os
 import sys
 import time
 from pathlib import Path
 
 import cerrojo
 import nbformat
-import papermill
 import procedencia
-from nbclient.exceptions import CellControlSignal, DeadKernelError
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.reader import NotJSONError
-from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
 
-FAILURES = (
-    PapermillExecutionError, CellControlSignal, DeadKernelError, NotJSONError, nbformat.ValidationError, OSError
-)  # fmt: skip
+
+class Failure(Exception):
+    """Un cuaderno no ha terminado bien, y por qué."""
+
+
+AT_ONCE = 2  # mientras uno importa o dibuja, que no ocupa más de un núcleo, entrena el otro
+FAILURES = (Failure, DeadKernelError, NotJSONError, nbformat.ValidationError, OSError)
 CAUSES = {
     errno.ENOENT: "no existe.",
     errno.EWOULDBLOCK: "está en una carpeta cuyos cuadernos ejecuta ya otro proceso: espera a que termine.",
@@ -30,7 +36,7 @@ CAUSES = {
 
 
 def clean(notebook):
-    """Quita los metadatos que papermill cambia de una ejecución o de una máquina a otra."""
+    """Quita los metadatos que cambian de una ejecución o de una máquina a otra."""
     notebook.metadata.pop("papermill", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
@@ -41,17 +47,27 @@ def clean(notebook):
     return notebook
 
 
-def run(path):
-    """Ejecuta el cuaderno `path` en su carpeta y lo sustituye por el resultado."""
+async def run(path, bar):
+    """Ejecuta el cuaderno `path` en su carpeta y lo sustituye por el resultado; cada celda avanza la barra."""
     start, sources = time.perf_counter(), procedencia.sources()
-    quiet = ["--IPKernelApp.log_level=ERROR"]  # los avisos del núcleo parten la barra de progreso
     unfinished = path.with_suffix(".ipynb.tmp")
     unfinished.touch()  # si aquí no se puede escribir, mejor saberlo antes de entrenar
     try:
-        notebook = papermill.execute_notebook(path, None, cwd=path.parent, kernel_name="python3", extra_arguments=quiet)
+        notebook = nbformat.read(path, as_version=4)
+        bar.total += len(notebook.cells)
+        client = NotebookClient(
+            notebook, timeout=None, kernel_name="python3", record_timing=False,
+            resources={"metadata": {"path": str(path.parent)}},
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # los avisos del núcleo parten la barra
+            on_cell_complete=lambda **_: bar.update(),
+        )  # fmt: skip
+        await client.async_execute()
         notebook.metadata["tarea4"] = procedencia.record(notebook, sources, time.perf_counter() - start)
         nbformat.write(clean(notebook), unfinished)
         unfinished.replace(path)
+    except CellExecutionError as error:
+        has_failed = [any(out.output_type == "error" for out in cell.get("outputs", [])) for cell in notebook.cells]
+        raise Failure(f"falló en la celda {has_failed.index(True) + 1}: {error.ename}: {error.evalue}") from error
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -59,32 +75,53 @@ def run(path):
 def explain(error):
     """La causa de un fallo, en español."""
     match error:
-        case PapermillExecutionError():
-            return f"falló en la celda {error.cell_index + 1}, In [{error.exec_count}]: {error.ename}: {error.evalue}"
-        case CellControlSignal() | DeadKernelError():
+        case Failure():
+            return str(error)
+        case DeadKernelError():
             return f"se quedó sin núcleo de Python, quizá por falta de memoria: {error}"
         case OSError():
             return CAUSES.get(error.errno, f"no se pudo leer o escribir: {error}")
     return "no es un cuaderno de Jupyter."
 
 
-def main(paths):
-    """Ejecuta `paths` por orden y devuelve 1, con una frase, en el primero que falle."""
-    folders = set()
-    with contextlib.ExitStack() as locks:
-        for path in map(Path, paths):
-            print(f"{path}: en ejecución", flush=True)
+async def run_all(paths):
+    """Ejecuta los cuadernos, `AT_ONCE` a la vez y en ese orden; si uno falla, los demás se cortan."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(path):
+        async with turn:
+            tqdm.write(f"{path}: en ejecución")
             start = time.perf_counter()
             try:
-                if path.parent not in folders:
-                    locks.enter_context(cerrojo.hold(path.parent))
-                    folders.add(path.parent)
-                run(path)
+                await run(path, bar)
             except FAILURES as error:
-                print(f"{path} {explain(error)}\nEl cuaderno guardado queda como estaba.", file=sys.stderr)
-                return 1
-            print(f"{path}: {time.perf_counter() - start:.0f} s", flush=True)
-    return 0
+                raise Failure(f"{path} {explain(error)}") from error
+            tqdm.write(f"{path}: {time.perf_counter() - start:.0f} s")
+
+    with tqdm(total=0, desc="celdas", disable=None) as bar:
+        async with asyncio.TaskGroup() as group:
+            for path in paths:
+                group.create_task(one(path))
+
+
+def main(paths):
+    """Ejecuta `paths` y devuelve 1, con una frase, si uno falla."""
+    paths = list(map(Path, paths))
+    # Con dos cuadernos que entrenan en todos los núcleos, más hilos por operación solo se estorban.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    with contextlib.ExitStack() as locks:
+        try:
+            for folder, path in {path.parent: path for path in reversed(paths)}.items():
+                try:
+                    locks.enter_context(cerrojo.hold(folder))
+                except OSError as error:
+                    raise Failure(f"{path} {explain(error)}") from error
+            asyncio.run(run_all(paths))
+        except* Failure as failures:
+            print(f"{failures.exceptions[0]}\nEl cuaderno guardado queda como estaba.", file=sys.stderr)
+        else:
+            return 0
+    return 1
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class Q4(Regularised, Studied):
 class Q5(Regularised, Studied):
     candidates: Candidates
     epochs_best: Integer = _parameter(
-        "épocas de los tres mejores ensayos del estudio", "un entero entre 1 y 1000", ge=1, le=1000
+        "épocas de los dos mejores ensayos del estudio", "un entero entre 1 y 1000", ge=1, le=1000
     )
 
 

@@ -1,6 +1,5 @@
 """Entrena redes de Keras, con una semilla o con varias, y guarda lo que pasó en cada época."""
 
-import collections
 import random
 import sys
 import threading
@@ -151,6 +150,8 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
 
     Raises
     ------
+    ValueError
+        Si no hay semillas.
     FloatingPointError
         Si la pérdida deja de ser un número finito.
     MemoryError
@@ -162,39 +163,38 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
     https://keras.io/guides/custom_train_step_in_tensorflow/
     """
     seeds = list(seeds)
-    keys = {(name, seed): _key(training, data, seed) for name, training in trainings.items() for seed in seeds}
-    runs = {(name, seed): _recalled(trainings[name].model, seed, key) for (name, seed), key in keys.items()}
-    if missing := [job for job, run in runs.items() if not run]:
-        runs |= zip(missing, _train_missing(trainings, data, missing, keys), strict=True)
-    return {name: [runs[name, seed] for seed in seeds] for name in trainings}
-
-
-def _train_missing(trainings, data, missing, keys) -> list[Run]:
-    n_threads = min(len(missing), joblib.cpu_count())  # los que este proceso puede usar, no los de la máquina
-    counts = collections.Counter(name for name, _ in missing)
-    jobs = [(trainings[name].model, trainings[name].batch_size, n) for name, n in counts.items()]
-    check_training(jobs, n_images=len(data.x_train), n_engines=n_threads)
+    if not seeds:
+        raise ValueError("seeds: se recibió una lista vacía y se admite una semilla o más.")
+    jobs = [(name, seed) for name in trainings for seed in seeds]
+    n_threads = min(len(jobs), joblib.cpu_count())  # los que este proceso puede usar, no los de la máquina
+    sizes = [(training.model, training.batch_size, len(seeds)) for training in trainings.values()]
+    check_training(sizes, n_images=len(data.x_train), n_engines=n_threads)
     tensors = {split: as_tensors(data, split) for split in ("train", "val")}
 
     def run(job: tuple[str, int]) -> Run:
-        (name, seed), training = job, trainings[job[0]]
-        label = f"semilla {seed}" + (f" de {name}" if name else "")
-        start = time.perf_counter()
+        (name, seed), training, start = job, trainings[job[0]], time.perf_counter()
+        key, copy = _key(training, data, seed), _fresh_copy(training.model, seed)
+        if key and (kept := memory.recall(key)):
+            weights, notes = kept
+            copy.set_weights(weights)
+            return Run(copy, seed, **notes)
         with _BUILDING:
             engine = compiled(training.model, len(data.x_train), training.batch_size)
-            copy = _fresh_copy(training.model, seed)
+        label = f"semilla {seed}" + (f" de {name}" if name else "")
         history = engine.train(
             copy, tensors, seed, label,
             epochs=training.epochs, evaluated=["train", "val"] if training.train_metrics else ["val"],
             callbacks=_callbacks(training, seed, label), augment=training.augment,
         )  # fmt: skip
         seconds = time.perf_counter() - start
-        if keys[job]:
-            memory.keep(keys[job], copy.get_weights(), {"history": history, "seconds": seconds})
+        if key:
+            memory.keep(key, copy.get_weights(), {"history": history, "seconds": seconds})
         return Run(copy, seed, history, seconds)
 
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(run, missing))  # si uno falla, los que no han empezado ya no empiezan
+        # Si uno falla, los que no han empezado ya no empiezan.
+        runs = dict(zip(jobs, pool.map(run, jobs), strict=True))
+    return {name: [runs[name, seed] for seed in seeds] for name in trainings}
 
 
 _BUILDING = threading.Lock()  # los pesos iniciales salen de un estado al azar común a todos los hilos
@@ -208,20 +208,12 @@ def _key(training: Training, data: Dataset, seed: int) -> str | None:
     return memory.key(training.model, data, seed, decisive)
 
 
-def _recalled(model: keras.Sequential, seed: int, key: str | None) -> Run | None:
-    if not key or not (kept := memory.recall(key)):
-        return None
-    weights, notes = kept
-    copy = _fresh_copy(model, seed)
-    copy.set_weights(weights)
-    return Run(copy, seed, **notes)
-
-
 def _fresh_copy(model: keras.Sequential, seed: int) -> keras.Sequential:
-    # De `random` toma Keras las semillas de los pesos. `set_random_seed` da los mismos, pero además vacía la caché de
-    # operaciones de TensorFlow, que cuesta más que construir la red.
-    random.seed(seed)
-    return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
+    with _BUILDING:
+        # De `random` toma Keras las semillas de los pesos. `set_random_seed` da los mismos, pero además vacía la caché
+        # de operaciones de TensorFlow, que cuesta más que construir la red.
+        random.seed(seed)
+        return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
 
 
 def _callbacks(training: Training, seed: int, label: str) -> list[keras.callbacks.Callback]:

@@ -22,9 +22,9 @@ def _still_sources(monkeypatch):
 def notebook(tmp_path):
     """Devuelve una función que escribe un cuaderno con las celdas que se le dan."""
 
-    def write(*sources):
+    def write(*sources, name="cuaderno"):
         cells = [nbformat.v4.new_code_cell(source, id=f"c{i}") for i, source in enumerate(sources)]
-        path = tmp_path / "cuaderno.ipynb"
+        path = tmp_path / f"{name}.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
         return path
 
@@ -64,18 +64,23 @@ def test_run_is_recorded(notebook):
 
 @pytest.mark.parametrize(
     ("source", "sentence"),
-    [("1 / 0", "falló en la celda 2, In [2]: ZeroDivisionError"), ("import os; os._exit(1)", "se quedó sin núcleo")],
+    [("1 / 0", "falló en la celda 2: ZeroDivisionError"), ("import os; os._exit(1)", "se quedó sin núcleo")],
 )
-def test_failure_keeps_the_published_notebook(notebook, capsys, source, sentence):
-    """Un cuaderno que falla, o cuyo núcleo muere, queda intacto, se nombra en una frase y detiene a los siguientes."""
-    path = notebook("print(1)", source)
-    before = path.read_bytes()
-    assert correr.main([path, "no-existe.ipynb"]) == 1
-    message = capsys.readouterr().err
-    assert f"{path} {sentence}" in message
-    assert "no-existe" not in message
-    assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
+def test_failure_keeps_the_published_notebooks(notebook, capsys, source, sentence):
+    """Un cuaderno que falla, o cuyo núcleo muere, se nombra en una frase, y todos quedan intactos.
+
+    Corta al que corre a la vez, y los siguientes no empiezan.
+    """
+    path, busy, next_one = (
+        notebook("print(1)", source),
+        notebook("import time; time.sleep(600)", name="a la vez"),
+        notebook("open('empezado', 'w').close()", name="siguiente"),
+    )
+    before = [each.read_bytes() for each in (path, busy, next_one)]
+    assert correr.main([path, busy, next_one]) == 1
+    assert f"{path} {sentence}" in capsys.readouterr().err
+    assert [each.read_bytes() for each in (path, busy, next_one)] == before
+    assert set(path.parent.iterdir()) == {path, busy, next_one}
 
 
 def test_missing_notebook(capsys, tmp_path):

@@ -147,6 +147,12 @@ def test_invalid_arguments_are_named(small, epochs, batch_size, name):
         train(models.plain(SIZES), small, epochs=epochs, batch_size=batch_size)
 
 
+def test_no_seeds_is_an_error(small):
+    """Sin semillas no hay nada que entrenar, y se dice."""
+    with pytest.raises(ValueError, match="seeds"):
+        train_seeds(models.plain(SIZES), small, [])
+
+
 def test_divergence_is_said(small):
     """Una pérdida que deja de ser finita detiene el entrenamiento con la época y la causa probable."""
     poisoned = dataclasses.replace(small, x_train=np.full_like(small.x_train, np.nan))
