@@ -23,15 +23,20 @@ def check_network(widths: Sequence[int]) -> None:
     _check(4 * NUMBER * n_parameters, f"hidden_sizes: una red con {n_parameters} parámetros", "capas menores")
 
 
-def check_training(trainings: Iterable[tuple[keras.Sequential, int, int]], *, n_images: int, n_engines: int) -> None:
-    """Comprueba que caben todos los entrenamientos de una tanda, `n_engines` de ellos a la vez.
+def check_training(
+    trainings: Iterable[tuple[keras.Sequential, int, int]], *, n_images: int, n_evaluated: int, n_threads: int
+) -> None:
+    """Comprueba que caben todos los entrenamientos de una tanda, `n_threads` de ellos a la vez.
+
+    Lo medido, con 1-8 semillas, redes de 1 a 19 millones de parámetros y lotes de 128 a 50 000 imágenes, va del 63 al
+    98 % de lo que calcula.
 
     Parameters
     ----------
     trainings : iterable of (keras.Sequential, int, int)
         Cada red, de capas densas, con las imágenes de su lote y sus semillas; una o más.
-    n_images, n_engines : int
-        Imágenes de entrenamiento y entrenamientos a la vez.
+    n_images, n_evaluated, n_threads : int
+        Imágenes de entrenamiento, las que se evalúan juntas tras cada época y entrenamientos a la vez.
 
     Raises
     ------
@@ -39,30 +44,25 @@ def check_training(trainings: Iterable[tuple[keras.Sequential, int, int]], *, n_
         Si hace falta más memoria de la que hay libre.
     """
     trainings = list(trainings)
-    # En veces los pesos: 4, cada molde; por semilla 3, la copia y los dos momentos de su Adam.
-    kept = sum((4 + 3 * n_seeds) * model.count_params() for model, _, n_seeds in trainings)
-    working = max(_working(model, min(batch_size, n_images), n_images) for model, batch_size, _ in trainings)
-    numbers = kept + n_engines * working + n_images * trainings[0][0].input_shape[-1]
+    # En veces los pesos: 5, el molde y la red que se compila; por semilla 3, la copia y los dos momentos de su Adam.
+    kept = sum((5 + 3 * n_seeds) * model.count_params() for model, _, n_seeds in trainings)
+    working = max(_working(model, min(batch_size, n_images), n_evaluated) for model, batch_size, _ in trainings)
+    numbers = kept + n_threads * working + n_images * trainings[0][0].input_shape[-1]
     n_parameters, batch_size, n_seeds = map(max, zip(*((m.count_params(), b, n) for m, b, n in trainings), strict=True))
     networks = "una red de" if len(trainings) == 1 else f"{len(trainings)} redes de hasta"
     what = f"Entrenar {networks} {n_parameters} parámetros con {n_seeds} semillas y lotes de {batch_size} imágenes"
     _check(NUMBER * numbers, what, "capas menores, menos semillas o lotes menores")
 
 
-def _working(model: keras.Sequential, batch_size: int, n_images: int) -> float:
-    """Cuántos números ocupa un motor mientras entrena.
-
-    Lo medido, con 1-8 semillas, redes de 1 a 20 millones de parámetros y lotes de 100 a 50 000 imágenes, va del 89 al
-    105 % de lo que calcula `check_training`.
-    """
+def _working(model: keras.Sequential, batch_size: int, n_evaluated: int) -> float:
+    """Cuántos números ocupa además un entrenamiento mientras corre."""
     dense = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     # La entrada de un lote y, por capa, la activación, su gradiente y media copia más.
-    step = batch_size * (model.input_shape[-1] + 2.5 * sum(dense))
-    # La evaluación, de todas las imágenes, solo guarda dos capas seguidas.
-    evaluation = n_images * max(a + b for a, b in itertools.pairwise([*dense, 0]))
-    # Diez veces los pesos: ellos, el gradiente, dos momentos, sus dos valores iniciales, los mejores pesos y lo que XLA
-    # copia de pesos y momentos.
-    return 10 * model.count_params() + max(step, evaluation)
+    step = batch_size * (model.input_shape[-1] + 2.7 * sum(dense))
+    # La evaluación solo guarda dos capas seguidas.
+    evaluation = n_evaluated * max(a + b for a, b in itertools.pairwise([*dense, 0]))
+    # Seis veces los pesos: el gradiente, los mejores pesos y lo que XLA copia de pesos y momentos.
+    return 6 * model.count_params() + max(step, evaluation)
 
 
 def _check(n_bytes: int, what: str, remedy: str) -> None:

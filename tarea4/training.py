@@ -168,7 +168,8 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
     jobs = [(name, seed) for name in trainings for seed in seeds]
     n_threads = min(len(jobs), joblib.cpu_count())  # los que este proceso puede usar, no los de la máquina
     sizes = [(training.model, training.batch_size, len(seeds)) for training in trainings.values()]
-    check_training(sizes, n_images=len(data.x_train), n_engines=n_threads)
+    n_evaluated = len(data.x_train if any(training.train_metrics for training in trainings.values()) else data.x_val)
+    check_training(sizes, n_images=len(data.x_train), n_evaluated=n_evaluated, n_threads=n_threads)
     tensors = {split: as_tensors(data, split) for split in ("train", "val")}
 
     def run(job: tuple[str, int]) -> Run:

@@ -60,9 +60,12 @@ def test_training_that_does_not_fit_is_refused(small, free):
 NETWORK = models.plain((500, 500))
 
 
-def check(network=NETWORK, batch_size=128, n_seeds=2, n_images=2000, n_engines=2):
+SIZES = {"n_images": 2000, "n_evaluated": 2000, "n_threads": 2}
+
+
+def check(batch_size=128, n_seeds=2, **sizes):
     """`check_training` con una sola red."""
-    capacity.check_training([(network, batch_size, n_seeds)], n_images=n_images, n_engines=n_engines)
+    capacity.check_training([(NETWORK, batch_size, n_seeds)], **SIZES | sizes)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,8 @@ def check(network=NETWORK, batch_size=128, n_seeds=2, n_images=2000, n_engines=2
     [
         ({}, False),
         ({"n_seeds": 100}, True),
-        ({"n_engines": 8}, True),
+        ({"n_threads": 8}, True),
+        ({"n_evaluated": 5_000_000}, True),
         ({"batch_size": 50_000, "n_images": 50_000}, True),
         ({"n_images": 5_000_000}, True),
         ({"batch_size": 50_000, "n_images": 10}, False),
@@ -79,7 +83,7 @@ def check(network=NETWORK, batch_size=128, n_seeds=2, n_images=2000, n_engines=2
 )
 def test_everything_that_takes_memory_counts(free, change, more):
     """Piden más memoria más semillas, más hilos, lotes mayores o más imágenes; un lote no pasa de las imágenes."""
-    free(105_000_000)
+    free(83_000_000)
     check()
     if more:
         with pytest.raises(MemoryError, match="Entrenar una red de 648010 parámetros"):
@@ -91,17 +95,17 @@ def test_everything_that_takes_memory_counts(free, change, more):
 def test_every_thread_keeps_its_own_activations(free):
     """Con muchas imágenes, lo que ocupa evaluarlas se cuenta una vez por hilo, y no una sola."""
     free(500_000_000)  # las dos capas de 500 de todas las imágenes son 200 MB
-    check(n_images=50_000, n_engines=1)
+    check(n_images=50_000, n_evaluated=50_000, n_threads=1)
     with pytest.raises(MemoryError, match="Entrenar una red"):
-        check(n_images=50_000, n_engines=2)
+        check(n_images=50_000, n_evaluated=50_000)
 
 
 def test_the_networks_of_a_batch_add_up(free):
     """Redes que caben de una en una no caben juntas: se guardan todas hasta el final."""
-    free(105_000_000)
+    free(83_000_000)
     check()
     with pytest.raises(MemoryError, match="Entrenar 3 redes de hasta 648010 parámetros con 2 semillas"):
-        capacity.check_training([(NETWORK, 128, 2)] * 3, n_images=2000, n_engines=2)
+        capacity.check_training([(NETWORK, 128, 2)] * 3, **SIZES)
 
 
 def test_the_limit_of_a_container_counts(free, monkeypatch, tmp_path):
@@ -113,6 +117,6 @@ def test_the_limit_of_a_container_counts(free, monkeypatch, tmp_path):
     check()
     (tmp_path / "memory.max").write_text("170000000\n")
     check()
-    (tmp_path / "memory.max").write_text("150000000\n")
+    (tmp_path / "memory.max").write_text("130000000\n")
     with pytest.raises(MemoryError, match="hay 0,1 libres"):
         check()
