@@ -15,6 +15,25 @@ SHAPE = (1000, 1001)
 N = SHAPE[0] * SHAPE[1]
 
 
+@pytest.mark.parametrize("units", [5, layers.NARROW + 1])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_dense_in_xla_is_that_of_keras(units, use_bias):
+    """Compilada, estrecha o ancha, la capa da las salidas y los gradientes que sin compilar, que son los de Keras."""
+    layer, x = layers.Dense(units, activation="relu", use_bias=use_bias), tf.random.stateless_normal((16, 30), (1, 2))
+
+    def run():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x, training=True)
+            loss = tf.reduce_sum(outputs**2)
+        return [outputs, *tape.gradient(loss, [x, *(variable.value for variable in layer.trainable_variables)])]
+
+    expected = run()
+    layer.in_xla = True
+    for a, b in zip(tf.function(run, jit_compile=True)(), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)  # el orden de las sumas, en float32
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.2, 0.9])
 def test_dropout_with_keys_has_its_rate(rate):
     """Anula la fracción pedida y reescala el resto; iguales claves dan la misma máscara, y otras, una independiente."""
