@@ -1,5 +1,6 @@
 """Modelos, entrenamiento y evaluación de la Tarea 4: dos redes pequeñas de Keras sobre MNIST."""
 
+import logging
 import os
 import sys
 import warnings
@@ -26,5 +27,7 @@ def _import_tensorflow_quietly() -> None:
 
 
 _import_tensorflow_quietly()
+# Donde no se puede escribir en la carpeta personal, avisa de que usa otra.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 # En un cuaderno, tqdm pide ipywidgets, que no hacen falta.
 warnings.filterwarnings("ignore", message="IProgress not found")

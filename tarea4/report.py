@@ -58,7 +58,7 @@ def plural(n: int, singular: str, plural_form: str | None = None) -> str:
 def mean_and_spread(values: Sequence[float], decimals: int = 4, scale: float = 1) -> str:
     """Media y desviación típica: «0,0812 ± 0,0031»; con un solo valor, el valor."""
     values = scale * np.asarray(values, dtype=float)
-    spread = f" ± {number(values.std(ddof=1), decimals)}" if len(values) > 1 else ""
+    spread = f" ±\N{NO-BREAK SPACE}{number(values.std(ddof=1), decimals)}" if len(values) > 1 else ""
     return number(values.mean(), decimals) + spread
 
 

@@ -46,7 +46,7 @@ def test_q1_with_one_model_asks_for_both():
     """Con un solo modelo, Q1 da su exactitud y dice cómo compararlo."""
     answer = q1.answer_q1(measured(simple=0.1))
     assert answer.verdict == "sin comparación"
-    assert "98,00 ± 0,03 %" in answer.text
+    assert "98,00 ±\N{NO-BREAK SPACE}0,03 %" in answer.text
     assert "«ambos»" in answer.text
     (claim,) = q1.claims_q1(common.reaching({"simple": [run(0, 1)]}, 0.08, 0.98))
     assert claim.outcome == "sin comparación"
@@ -217,8 +217,8 @@ def test_q5_tells_what_is_stored():
         "2 entrenamientos, el 23 de noviembre de 2026, con Keras 3.15 y TensorFlow 2.21: 1,0 horas"
         in q5.beyond_summary(further)
     )
-    assert "98,50 ± 0,71" in q5.beyond_table(further).data
-    assert "<td>0,0020 ± 0,0000</td>" in q5.calibration_table(further).data
+    assert "98,50 ±\N{NO-BREAK SPACE}0,71" in q5.beyond_table(further).data
+    assert "<td>0,0020 ±\N{NO-BREAK SPACE}0,0000</td>" in q5.calibration_table(further).data
     assert "<td>2,0</td>" in q5.digit_errors_table(further).data
     assert "make mas-alla" in q5.beyond_summary(pd.DataFrame())
     assert "<table" in q5.beyond_table(pd.DataFrame()).data

@@ -131,7 +131,7 @@ def test_tables_of_results_are_in_spanish(small):
     assert "Mejor época" in report.explored_table(measured, "Probados").data
     assert list(report.seeds_table(measured, "val_loss").columns) == ["Semilla", "simple"]
     in_test = report.in_test(measured, "simple")
-    assert re.fullmatch(r"pérdida \d,\d{4} ± .* y exactitud .* ± .* % en prueba \(2 semillas\)", in_test)
+    assert re.fullmatch(r"pérdida \d,\d{4} ±\s.* y exactitud .* ±\s.* % en prueba \(2 semillas\)", in_test)
 
 
 def test_confusions_are_tables():
