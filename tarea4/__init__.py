@@ -26,8 +26,8 @@ def _import_tensorflow_quietly() -> None:
             os.close(saved)
 
 
-_import_tensorflow_quietly()
-# Donde no se puede escribir en la carpeta personal, avisa de que usa otra.
+# Donde no se puede escribir en la carpeta personal, matplotlib, que Keras importa, avisa de que usa otra.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
+_import_tensorflow_quietly()
 # En un cuaderno, tqdm pide ipywidgets, que no hacen falta.
 warnings.filterwarnings("ignore", message="IProgress not found")
