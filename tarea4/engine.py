@@ -85,8 +85,8 @@ class Engine:
         strengths = [tf.constant(float(getattr(layer, layer.strength))) for layer in _noisy(model)]
         alphas = [(tf.constant(penalty.l1), tf.constant(penalty.l2)) for penalty in _penalties(model)]
         functions = [copy.copy(function) for function in (self.run_epoch, self.evaluate)]
-        for function in functions:  # las mismas, sobre otras variables: no se compilan otra vez
-            function.set_external_captures([own.get(id(capture), capture) for capture in function.captured_inputs])
+        for function in functions:  # las mismas, sobre otras variables, todas suyas: no se compilan otra vez
+            function.set_external_captures([own[id(capture)] for capture in function.captured_inputs])
         run_epoch, evaluate = functions
 
         def one_epoch(rng: np.random.Generator) -> dict[str, float]:
