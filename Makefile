@@ -10,7 +10,7 @@ INDICE := book/_build/html/index.html
 ifndef CERROJO # dos make a la vez se estropearían el entorno y el libro: el segundo no empieza
 .PHONY: $(MAKECMDGOALS)
 $(or $(MAKECMDGOALS),libro):
-	@CERROJO=echado "$(PYTHON)" herramientas/cerrojo.py $(MAKE) --no-print-directory $@
+	@CERROJO=echado "$(PYTHON)" tools/lock.py $(MAKE) --no-print-directory $@
 else
 
 libro: cuadernos html ## entorno, cuadernos y libro
@@ -24,7 +24,7 @@ entorno: .venv/.instalado ## .venv con todo lo que pide requirements.txt
 	touch $@
 
 cuadernos: entorno ## ejecuta los cinco cuadernos, en su sitio
-	$(BIN)/python herramientas/correr.py $(CUADERNOS)
+	$(BIN)/python tools/execute.py $(CUADERNOS)
 
 html: entorno ## construye el libro con los resultados ya guardados
 	@$(BIN)/jupyter-book build --all book/ || { echo >&2 \
@@ -32,7 +32,7 @@ html: entorno ## construye el libro con los resultados ya guardados
 	@echo "El libro está en $(CURDIR)/$(INDICE)"
 
 pdf: html ## el informe en PDF, con el Chromium o el Chrome del sistema
-	$(BIN)/python herramientas/pdf.py book/_build/html book/_build/html/informe.pdf
+	$(BIN)/python tools/pdf.py book/_build/html book/_build/html/informe.pdf
 	@echo "El informe está en $(CURDIR)/book/_build/html/informe.pdf"
 
 test: entorno ## estilo, pruebas, construcción estricta, repeticiones con otros parámetros y nbval
@@ -42,10 +42,10 @@ test: entorno ## estilo, pruebas, construcción estricta, repeticiones con otros
 	$(BIN)/python -m pytest -n auto --dist loadfile --nbval --nbval-current-env $(CUADERNOS)
 
 mas-alla: entorno ## entrena lo que falte de «Más allá» (Q5), horas si falta todo; se puede cortar y repetir
-	$(BIN)/python -m tarea4.beyond
+	$(BIN)/python -m tarea4.search.beyond
 
 bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y reescribe benchmarks/README.md
-	PYTHONPATH=herramientas $(BIN)/python benchmarks/velocidad.py
+	PYTHONPATH=tools $(BIN)/python benchmarks/velocidad.py
 
 .venv-bench/.instalado: benchmarks/requirements.txt
 	"$(PYTHON)" -m venv .venv-bench

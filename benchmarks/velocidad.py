@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import procedencia
+import provenance
 from tqdm import tqdm
 
 HERE = Path(__file__).parent
@@ -97,7 +97,7 @@ def main() -> None:
     measures = measures.groupby(level=0, sort=False).median()
     check_same_work(measures)
     text = (HERE / "plantilla.md").read_text(encoding="utf-8")
-    machine = f"{procedencia.machine()}, Python {platform.python_version()}"
+    machine = f"{provenance.machine()}, Python {platform.python_version()}"
     text = text.format(table=table(measures), ratios=ratios(measures), machine=machine, date=time.strftime("%Y-%m-%d"))
     (HERE / "README.md").write_text(text, encoding="utf-8")
     print(text)

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 
 import keras
 
-from tarea4.capacity import check_network
-from tarea4.layers import ActivityPenalty, Dense, Dropout
-
 # Cada salida se entrena con la pérdida que le es propia.
 OUTPUT_LOSSES = {
     "softmax": "categorical_crossentropy",
@@ -41,13 +38,13 @@ def plain(
     ------
     ValueError
         Si un tamaño no es un entero positivo o `output` no es una de las tres.
-    MemoryError
-        Si la red no cabe en la memoria libre.
 
     References
     ----------
     https://keras.io/api/layers/core_layers/dense/
     """
+    if output not in OUTPUT_LOSSES:
+        raise ValueError(f"output: se recibió {output!r} y se admite una de {', '.join(OUTPUT_LOSSES)}.")
     hidden = [_dense(i, size) for i, size in enumerate(_checked_sizes(hidden_sizes))]
     return _compiled(hidden, input_size, n_classes, output)
 
@@ -90,8 +87,6 @@ def regularised(
     ------
     ValueError
         Si un tamaño, la tasa, un factor o un índice está fuera de su intervalo.
-    MemoryError
-        Si la red no cabe en la memoria libre.
 
     References
     ----------
@@ -108,15 +103,17 @@ def regularised(
     for name, layer, term in (("l1_layer", l1_layer, {"l1": alpha_l1}), ("l2_layer", l2_layer, {"l2": alpha_l2})):
         if not -len(sizes) <= layer < len(sizes):
             raise ValueError(f"{name}: se recibió {layer!r} y se admite un índice de las {len(sizes)} capas ocultas.")
-        penalties[layer] = ActivityPenalty(**(penalties[layer].get_config() if penalties[layer] else {}) | term)
-    dense = [_dense(i, size, penalty) for i, (size, penalty) in enumerate(zip(sizes, penalties, strict=True))]
-    first = [
-        Dropout(dropout, name="dropout"),
-        dense[0],
+        others = penalties[layer].get_config() if penalties[layer] else {}
+        penalties[layer] = keras.regularizers.L1L2(**others | term)
+    first, *others = [_dense(i, size, penalties[i]) for i, size in enumerate(sizes)]
+    hidden = [
+        keras.layers.Dropout(dropout, name="dropout"),
+        first,
         keras.layers.BatchNormalization(name="batch_normalization"),
         keras.layers.Activation("relu", name="activation"),
+        *others,
     ]
-    return _compiled(first + dense[1:], input_size, n_classes, "softmax")
+    return _compiled(hidden, input_size, n_classes, "softmax")
 
 
 def try_01(**sizes: int) -> keras.Sequential:
@@ -147,18 +144,14 @@ def _checked_sizes(hidden_sizes: Sequence[int]) -> list[int]:
     return list(hidden_sizes)
 
 
-def _dense(index: int, size: int, penalty: ActivityPenalty | None = None) -> Dense:
+def _dense(index: int, size: int, penalty: keras.regularizers.L1L2 | None = None) -> keras.layers.Dense:
     # Nombres fijos, como los del resumen de 2020: dos redes iguales comparten así su función compilada.
     name = f"dense_{index}" if index else "dense"
-    return Dense(size, activation="relu", activity_regularizer=penalty, name=name)
+    return keras.layers.Dense(size, activation="relu", activity_regularizer=penalty, name=name)
 
 
 def _compiled(hidden: list[keras.layers.Layer], input_size: int, n_classes: int, output: str) -> keras.Sequential:
-    if output not in OUTPUT_LOSSES:
-        raise ValueError(f"output: se recibió {output!r} y se admite una de {', '.join(OUTPUT_LOSSES)}.")
-    check_network([input_size, *(layer.units for layer in hidden if isinstance(layer, Dense)), n_classes])
-    layers = [keras.Input((input_size,), name="input"), *hidden]
-    layers.append(Dense(n_classes, activation=output, name="output"))
-    model = keras.Sequential(layers, name="sequential")
+    last = keras.layers.Dense(n_classes, activation=output, name="output")
+    model = keras.Sequential([keras.Input((input_size,), name="input"), *hidden, last], name="sequential")
     model.compile(optimizer=keras.optimizers.Adam(name="adam"), loss=OUTPUT_LOSSES[output], metrics=["accuracy"])
     return model

@@ -14,10 +14,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm.keras import TqdmCallback
 
-from tarea4 import memory
-from tarea4.capacity import check_training
 from tarea4.data import Dataset
-from tarea4.engine import as_tensors, compiled
+from tarea4.engine.epoch import as_tensors, compiled
+from tarea4.engine.memory import remember
+
+# Los sentidos de una métrica, por el prefijo que llevan en `Run.history`.
+SENSES = {"": "entrenamiento, corriente", "train_": "entrenamiento, evaluada", "val_": "validación"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
     por índice. Si `batch_size` no divide al número de imágenes, el último lote se completa con las primeras de la
     misma época. Las tasas de dropout y las alfas son argumentos de la función, así que redes que solo difieren en ellas
     comparten la compilación. Los entrenamientos se reparten entre un hilo por núcleo. Lo que ya se entrenó igual en
-    esta máquina no se entrena otra vez (`tarea4.memory`), salvo con `augment` o `callbacks`.
+    esta máquina no se entrena otra vez (`tarea4.engine.memory`), salvo con `augment` o `callbacks`.
 
     Parameters
     ----------
@@ -151,11 +153,9 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
     Raises
     ------
     ValueError
-        Si no hay semillas.
+        Si no hay semillas, o una red tiene algo que la función compilada no sabe entrenar como `fit`.
     FloatingPointError
         Si la pérdida deja de ser un número finito.
-    MemoryError
-        Si no cabe en la memoria libre.
 
     References
     ----------
@@ -167,46 +167,38 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
         raise ValueError("seeds: se recibió una lista vacía y se admite una semilla o más.")
     jobs = [(name, seed) for name in trainings for seed in seeds]
     n_threads = min(len(jobs), joblib.cpu_count())  # los que este proceso puede usar, no los de la máquina
-    sizes = [(training.model, training.batch_size, len(seeds)) for training in trainings.values()]
-    n_evaluated = len(data.x_train if any(training.train_metrics for training in trainings.values()) else data.x_val)
-    check_training(sizes, n_images=len(data.x_train), n_evaluated=n_evaluated, n_threads=n_threads)
     tensors = {split: as_tensors(data, split) for split in ("train", "val")}
-
-    def run(job: tuple[str, int]) -> Run:
-        (name, seed), training, start = job, trainings[job[0]], time.perf_counter()
-        key, copy = _key(training, data, seed), _fresh_copy(training.model, seed)
-        if key and (kept := memory.recall(key)):
-            weights, notes = kept
-            copy.set_weights(weights)
-            return Run(copy, seed, **notes)
-        with _BUILDING:
-            engine = compiled(training.model, len(data.x_train), training.batch_size)
-        label = f"semilla {seed}" + (f" de {name}" if name else "")
-        history = engine.train(
-            copy, tensors, seed, label,
-            epochs=training.epochs, evaluated=["train", "val"] if training.train_metrics else ["val"],
-            callbacks=_callbacks(training, seed, label), augment=training.augment,
-        )  # fmt: skip
-        seconds = time.perf_counter() - start
-        if key:
-            memory.keep(key, copy.get_weights(), {"history": history, "seconds": seconds})
-        return Run(copy, seed, history, seconds)
-
     with ThreadPoolExecutor(n_threads) as pool:
         # Si uno falla, los que no han empezado ya no empiezan.
-        runs = dict(zip(jobs, pool.map(run, jobs), strict=True))
+        done = pool.map(lambda job: _train(trainings[job[0]], *job, data, tensors), jobs)
+        runs = dict(zip(jobs, done, strict=True))
     return {name: [runs[name, seed] for seed in seeds] for name in trainings}
 
 
 _BUILDING = threading.Lock()  # los pesos iniciales salen de un estado al azar común a todos los hilos
 
 
-def _key(training: Training, data: Dataset, seed: int) -> str | None:
-    # Lo que hacen las funciones que se reciben no se puede resumir en una clave.
-    if training.augment or training.callbacks:
-        return None
-    decisive = {name: getattr(training, name) for name in ("epochs", "batch_size", "patience", "train_metrics")}
-    return memory.key(training.model, data, seed, decisive)
+def _train(training: Training, name: str, seed: int, data: Dataset, tensors: dict[str, tuple]) -> Run:
+    start, copy = time.perf_counter(), _fresh_copy(training.model, seed)
+
+    def compute() -> tuple[list[np.ndarray], dict]:
+        label = f"semilla {seed}" + (f" de {name}" if name else "")
+        with _BUILDING:
+            engine = compiled(training.model, len(data.x_train), training.batch_size)
+        history = engine.train(
+            copy, tensors, seed, label,
+            epochs=training.epochs, evaluated=["train", "val"] if training.train_metrics else ["val"],
+            callbacks=_callbacks(training, seed, label), augment=training.augment,
+        )  # fmt: skip
+        return copy.get_weights(), {"history": history, "seconds": time.perf_counter() - start}
+
+    if training.augment or training.callbacks:  # lo que hacen las funciones que se reciben no se puede resumir
+        weights, notes = compute()
+    else:
+        options = {name: getattr(training, name) for name in ("epochs", "batch_size", "patience", "train_metrics")}
+        weights, notes = remember(training.model, {"data": data.digest, "seed": seed} | options, compute)
+        copy.set_weights(weights)
+    return Run(copy, seed, **notes)
 
 
 def _fresh_copy(model: keras.Sequential, seed: int) -> keras.Sequential:

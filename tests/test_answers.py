@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tarea4.answers import common, q1, q3, q4, q5
 
 from tarea4 import models
-from tarea4.answers import common, q1, q3, q4, q5
 from tarea4.training import Run, train_seeds
 
 SEEDS = range(5)

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tarea4.answers import q2
 
 from tarea4 import models
-from tarea4.answers import q2
 from tarea4.evaluation import predict
 from tarea4.training import train
 

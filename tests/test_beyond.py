@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from tarea4.recipes import Recipe
 
 from tarea4 import beyond
-from tarea4.recipes import Recipe
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from markdown_it import MarkdownIt
 from papermill.translators import PythonTranslator
 from pydantic import ValidationError
-from traitlets.config import Config
-
 from tarea4.parameters import Q1, Q2, Q3, Q4, Q5, check_parameters, parameter_table
+from traitlets.config import Config
 
 SCHEMAS = (Q1, Q2, Q3, Q4, Q5)
 VALID = {

@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import pytest
-
 from tarea4.export import web_model
+
 from tarea4.models import plain, regularised
 from tarea4.training import train
 

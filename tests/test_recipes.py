@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tarea4.recipes import Classifier, Recipe, affine, widest
 
 from tarea4.data import pooled
-from tarea4.recipes import Classifier, Recipe, affine, widest
 from tarea4.training import train_all
 
 

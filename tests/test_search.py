@@ -14,12 +14,12 @@ import optuna
 import psutil
 import pytest
 from optuna.trial import TrialState
-
-from tarea4 import data, recovery, search
 from tarea4.recipes import BUDGET_2020
-from tarea4.search import FINISHED, main, open_study
 from tarea4.spaces import GRID, NOISY, SPACES
 from tarea4.studies import trials_table
+
+from tarea4 import data, recovery, search
+from tarea4.search import FINISHED, main, open_study
 from tarea4.training import train_all
 
 EPOCHS = 15

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.display import HTML
 from optuna.trial import TrialState, create_trial
+from tarea4.spaces import GRID, NOISY, SPACES
+from tarea4.studies import trials_table
 from test_plots import (  # noqa: F401  las pruebas generales corren también con las figuras de este fichero
     cell_texts,
     contrast,
@@ -25,8 +27,6 @@ from test_plots import (  # noqa: F401  las pruebas generales corren también co
 
 from tarea4 import search_plots
 from tarea4.report import number
-from tarea4.spaces import GRID, NOISY, SPACES
-from tarea4.studies import trials_table
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("error")

@@ -6,12 +6,12 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
-
-from tarea4 import studies
 from tarea4.recipes import BUDGET_2020
-from tarea4.search import FINISHED
 from tarea4.spaces import NOISY
 from tarea4.studies import STUDIES_PATH, best_recipes, importance, reader_study, trials_table
+
+from tarea4 import studies
+from tarea4.search import FINISHED
 
 PUBLISHED = {"q4": 150, "q5-presupuesto": 200, "q5-largo": 50, "q5-libre": 40}
 

@@ -5,9 +5,9 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from tarea4.recipes import Recipe
 
 from tarea4 import engine, models
-from tarea4.recipes import Recipe
 from tarea4.training import Run, Training, train, train_all, train_seeds
 
 SIZES = (12, 8)

@@ -1,0 +1,81 @@
+"""Recuerda lo ya entrenado, para que repetir con otro parámetro no entrene otra vez lo que no cambia.
+
+Los resultados van a la carpeta de caché de quien corre, o a la que diga la variable de entorno `TAREA4_CACHE`; vacía,
+no se recuerda nada. La clave resume todo lo que decide un entrenamiento: red, datos, semilla, opciones, código,
+versiones y máquina, porque los pesos no coinciden bit a bit entre dos tipos de procesador.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import joblib
+import keras
+import numpy as np
+import platformdirs
+import tensorflow as tf
+
+from tarea4.engine import code
+
+MAX_FILES = 2000  # con las redes de 2020, unos 400 MB
+CPU_SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
+Result = tuple[list[np.ndarray], dict]  # los pesos y unas notas
+
+
+def remember(model: keras.Sequential, parts: dict[str, object], compute: Callable[[], Result]) -> Result:
+    """Lo que dio entrenar `model` con `parts`; si no consta, lo que da `compute`, que se guarda."""
+    if not (folder := _folder()):
+        return compute()
+    path = folder / f"{_key(model, parts)}.npz"
+    if (kept := _read(path)) is None:
+        kept = compute()
+        _write(path, *kept)
+    return kept
+
+
+def _key(model: keras.Sequential, parts: dict[str, object]) -> str:
+    machine = [platform.node(), platform.python_version(), joblib.cpu_count(), *map(os.environ.get, CPU_SWITCHES)]
+    decisive = [
+        _without_names(keras.saving.serialize_keras_object(model)), parts, machine,
+        code.digest(f"import tarea4.training, {type(model).__module__}"),
+        [module.__version__ for module in (keras, tf, np)],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _without_names(node):
+    # Keras numera los nombres según lo construido antes, y no deciden nada.
+    if isinstance(node, dict):
+        return {k: _without_names(v) for k, v in node.items() if k not in {"name", "shared_object_id"}}
+    return [_without_names(v) for v in node] if isinstance(node, list | tuple) else node
+
+
+def _read(path: Path) -> Result | None:
+    try:
+        with np.load(path) as archive:
+            return [archive[f"w{i}"] for i in range(len(archive.files) - 1)], json.loads(str(archive["notes"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # no está, o está dañado
+        return None
+
+
+def _write(path: Path, weights: list[np.ndarray], notes: dict) -> None:
+    with contextlib.suppress(OSError):  # si no se puede escribir, no pasa nada
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as unfinished:
+            whole = Path(unfinished, "run.npz")
+            np.savez(whole, notes=json.dumps(notes), **{f"w{i}": weight for i, weight in enumerate(weights)})
+            whole.replace(path)
+        oldest = sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)
+        for file in oldest[:-MAX_FILES]:
+            file.unlink(missing_ok=True)
+
+
+def _folder() -> Path | None:
+    given = os.environ.get("TAREA4_CACHE")
+    return None if given == "" else Path(given or platformdirs.user_cache_dir("tarea4"))

@@ -1,0 +1,128 @@
+"""Con qué se dibujan las figuras: un estilo, un color por red, ejes con coma decimal y leyendas que caben."""
+
+import io
+import itertools
+import textwrap
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+# Los distingue quien no distingue rojo y verde: M. Okabe y K. Ito, "Color universal design", 2008.
+COLOURS = {"simple": "#0072B2", "regularizado": "#D55E00", "dropout": "#D55E00"}  # según empiece el nombre
+OTHER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = "osD^vPX"  # siete con cinco colores: 35 redes antes de repetir
+WIDTH = 5.2  # pulgadas: en un teléfono de 360 px la letra queda cerca de 10 px
+SPLITS = {"": "", "train": " de entrenamiento", "val": " de validación", "test": " de prueba"}
+QUANTITIES = {"seconds": "tiempo (s)", "parameters": "parámetros", "best_epoch": "época elegida", "epochs": "épocas"}
+# El fondo es blanco también en una página oscura, y con `hashsalt` los mismos datos dan el mismo archivo.
+STYLED = rc_context({"font.size": 11, "axes.titlesize": 11, "figure.facecolor": "white", "svg.hashsalt": "tarea4"})
+
+
+class ReportFigure(Figure):
+    """Figura que un cuaderno muestra como SVG, sin pyplot ni su estado."""
+
+    @STYLED  # los números de los ejes nacen al dibujar
+    def savefig(self, *args, **options) -> None:
+        super().savefig(*args, **options)
+
+    def _repr_svg_(self) -> str:
+        file = io.StringIO()
+        self.savefig(file, format="svg", dpi=200, metadata={"Date": None})
+        return file.getvalue()
+
+
+def new_figure(height: float, *, log: bool = False, **labels: str) -> tuple[Figure, Axes]:
+    """Figura de un solo par de ejes, con sus rótulos; `log` hace logarítmico el vertical."""
+    figure = ReportFigure(figsize=(WIDTH, height), layout="constrained")
+    axis = figure.subplots()
+    axis.set(**labels, yscale="log" if log else "linear")
+    if log:
+        axis.yaxis.set(major_locator=FewLogLocator(), minor_locator=NullLocator())
+    for numbers in (axis.xaxis, axis.yaxis):
+        numbers.set_major_formatter(FuncFormatter(lambda value, _: comma(value)))
+    axis.grid(color="#dddddd")
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure, axis
+
+
+class FewLogLocator(LogLocator):
+    """Marcas de un eje logarítmico: las que caben y se leen."""
+
+    def tick_values(self, vmin, vmax):
+        # En menos de una década, 1, 2 y 5 son pocos números; en más de dos no caben.
+        locator = MaxNLocator(3) if vmax < 7 * vmin else LogLocator(subs=(1, 2, 5) if vmax < 100 * vmin else (1,))
+        return locator.tick_values(vmin, vmax)
+
+
+def legend(figure: Figure, ncols: int = 1) -> None:
+    """Leyenda bajo los ejes, en menos columnas y más renglones si no cabe a lo ancho; la figura crece lo que ocupa."""
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    for columns, width in [(ncols, 99), *((1, width) for width in range(99, 0, -1))]:
+        figure.legends.clear()
+        labels = [textwrap.fill(name, width) for name in names]
+        legend = figure.legend(handles, labels, ncols=columns, loc="outside lower center", frameon=False)
+        if legend.get_window_extent().width < 0.96 * figure.bbox.width:  # las letras miden algo más en un SVG
+            break
+    figure.set_figheight(figure.get_figheight() + legend.get_window_extent().height / figure.dpi)
+
+
+def axes_grid(n: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Figura de `n` ejes iguales, de `width` por `height` pulgadas, en filas de hasta `columns`."""
+    columns = min(n, columns) or columns
+    rows = -(-n // columns)
+    figure = ReportFigure(figsize=(columns * width, max(1, rows) * height), layout="constrained")
+    return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(n)]
+
+
+def band(axis: Axes, table: pd.DataFrame, line: str, colour: str, label: str | None = None) -> None:
+    """Media de las columnas y franja de la menor a la mayor."""
+    axis.plot(table.index, table.mean(axis=1), line, color=colour, label=label)
+    axis.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.15, lw=0)
+
+
+def cells(axis, values, texts, rows, columns, norm: Normalize, cmap: str, width: float):
+    """Celdas de color con su texto, blanco o negro según el fondo; `width`, en pulgadas (una cifra ocupa 0,1)."""
+    mesh = axis.pcolormesh(values, norm=norm, cmap=cmap, edgecolors="white", lw=0.5, rasterized=values.size > 900)
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    axis.invert_yaxis()
+    for numbers, labels in ((axis.yaxis, rows), (axis.xaxis, columns)):
+        step = -(-len(labels) // 25)
+        numbers.set_ticks(np.arange(len(labels))[::step] + 0.5, labels[::step])
+    axis.tick_params(axis="x", rotation=90 if 0.1 * max(map(len, columns)) > width * step else 0)
+    font_size = min(10, 100 * width / max(1, *map(len, texts.flat)))
+    luminance = mesh.cmap(norm(values))[..., :3] ** 2.2 @ [0.2126, 0.7152, 0.0722]
+    for (row, column), text in np.ndenumerate(texts):
+        if text and font_size >= 6:
+            colour = "white" if luminance[row, column] < 0.18 else "black"
+            axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=font_size, color=colour)
+    return mesh
+
+
+def with_colours(items: dict) -> Iterator[tuple]:
+    """Nombre, valor, color y marca de cada red: la primera de cada familia lleva el suyo; las demás, por orden."""
+    own, others = dict(COLOURS), itertools.cycle(OTHER_COLOURS)
+    for (name, value), marker in zip(items.items(), itertools.cycle(MARKERS)):
+        family = next((family for family in own if name.startswith(family)), None)
+        yield name, value, own.pop(family, None) or next(others), marker
+
+
+def quantity(metric: str) -> tuple[str, float]:
+    """Rótulo de una columna, con su unidad, y factor por el que se dibuja; una desconocida se rotula sola."""
+    split, _, quantity = metric.rpartition("_")
+    if quantity == "accuracy":
+        return f"exactitud{SPLITS[split]} (%)", 100
+    if quantity == "loss":
+        return f"pérdida{SPLITS[split]}\n(entropía cruzada, nats)", 1
+    return QUANTITIES.get(metric, metric), 1
+
+
+def comma(value: float | str, spec: str = "g") -> str:
+    """Número con coma decimal; un texto, como está."""
+    return value if isinstance(value, str) else format(value, spec).replace(".", ",")

@@ -1,0 +1,40 @@
+"""La forma de lo que se muestra: tablas con título, y figuras con pie, texto alternativo y los números que dibujan."""
+
+import base64
+import html
+
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.figure import Figure
+
+
+def table(frame: pd.DataFrame, caption: str, *, index: bool = False) -> HTML:
+    """Tabla con título; los textos se escapan, y lo que falta es una raya."""
+    # El Styler de pandas, que sabe de títulos, pierde la clase o llena de identificadores cada celda.
+    body = frame.to_html(index=index, border=0, classes="tarea4", escape=True, na_rep="—")
+    body = body.replace("<thead>", f"<caption>{html.escape(caption)}</caption>\n<thead>", 1)
+    return HTML(f'<div class="tabla">{body}</div>')
+
+
+def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = None) -> HTML:
+    """Figura en SVG con pie, texto alternativo y, plegados, los números que dibuja.
+
+    Parameters
+    ----------
+    fig : Figure
+        Como la devuelve `tarea4.plots`.
+    caption : str
+        Qué mirar en ella.
+    alt : str
+        Lo mismo, para quien no la ve.
+    numbers : DataFrame, optional
+        Lo dibujado, como tabla.
+    """
+    source = f"data:image/svg+xml;base64,{base64.b64encode(fig._repr_svg_().encode()).decode()}"
+    data = "" if numbers is None else (
+        f"<details><summary>Los números de la figura</summary>{table(numbers, caption).data}</details>"
+    )  # fmt: skip
+    return HTML(
+        f'<figure class="tarea4"><img src="{source}" alt="{html.escape(alt)}">'
+        f"<figcaption>{html.escape(caption)}</figcaption>{data}</figure>"
+    )

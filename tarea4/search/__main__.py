@@ -1,0 +1,71 @@
+"""``python -m tarea4.search``: sigue un estudio de hiperparámetros desde una terminal."""
+
+import argparse
+import math
+import sys
+from typing import Literal
+
+from optuna.trial import TrialState
+from pydantic import BaseModel
+
+from tarea4.data import load
+from tarea4.report.parameters import Common, Path, Positive, Seed, Trials, check_parameters, meaning
+from tarea4.search.run import search
+from tarea4.search.study import count, open_study
+
+
+class Search(BaseModel):
+    """Opciones de la orden, con sus valores por omisión."""
+
+    model_config = Common.model_config
+
+    study: Literal["q4", "q5-presupuesto", "q5-largo", "q5-libre"] = meaning("estudio que se sigue", "q4")
+    n_trials: Trials = meaning("ensayos terminados que debe llegar a tener, entre todos los procesos", 150)
+    timeout: Positive | None = meaning("segundos tras los que no se empieza otro; sin ellos, no hay límite", None)
+    storage: str = meaning("archivo del diario o URL de una base de datos; sin él, estudios/ESTUDIO.log", "")
+    seed: Seed | None = meaning("semilla del muestreador; sin ella, una distinta cada vez", None)
+    data_path: Path = meaning("archivo .npz con otros datos; sin él, MNIST", None)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Sigue un estudio desde la terminal."""
+    parser = argparse.ArgumentParser(
+        "python -m tarea4.search",
+        argparse.SUPPRESS,  # argparse diría «usage»
+        "python -m tarea4.search [opciones] sigue un estudio de hiperparámetros hasta que tenga los ensayos pedidos. "
+        "Se puede cortar y repetir en cualquier momento, y correr a la vez en varios procesos o máquinas que "
+        "compartan el almacén.",
+        add_help=False,
+        allow_abbrev=False,
+        exit_on_error=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    options = parser.add_argument_group("opciones")
+    options.add_argument("--help", "-h", action="help", help="muestra esta ayuda")
+    for name, field in Search.model_fields.items():
+        default = "" if field.default in (None, "") else f" (por omisión, {field.default})"
+        options.add_argument(f"--{name.replace('_', '-')}", metavar="VALOR", help=field.description + default)
+    defaults = {name: field.default for name, field in Search.model_fields.items()}
+    try:
+        given, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            raise ValueError(
+                f"opción desconocida '{unknown[0]}': se admiten --{', --'.join(defaults)}.".replace("_", "-")
+            )
+        p = check_parameters(defaults | vars(given), Search)
+        data = load(p.data_path)
+        study = open_study(p.study, p.storage or f"estudios/{p.study}.log", data)
+    except argparse.ArgumentError as error:
+        sys.exit(f"{error.argument_name}: falta su valor.")
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+    try:
+        search(study, data, n_trials=p.n_trials, timeout=p.timeout, seed=p.seed)
+    except KeyboardInterrupt:
+        sys.exit("Cortado: la misma orden sigue donde se quedó.")
+    best = min((trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))), default=math.nan)
+    print(f"{p.study}: {count(study)} ensayos terminados; la menor pérdida de validación, {best:.4f}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Recetas: todo lo que hace falta para entrenar una red de las familias que buscan Q4 y Q5, en un objeto con nombre."""
+
+import bisect
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tarea4.data import Dataset, pooled
+from tarea4.training import Training
+
+# La red más pequeña de 2020 con sus dos familias: la «variante impresa» de Try 02.
+BUDGET_2020 = 34_535
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Una red y su entrenamiento: Dense-BatchNorm-activación en cada capa, con ruido, dropout y alfas opcionales.
+
+    Attributes
+    ----------
+    hidden_sizes : sequence of int
+        Unidades de cada capa oculta.
+    activation : {"relu", "gelu", "silu", "tanh"}
+        Activación de las capas ocultas.
+    batch_norm : bool
+        Si cada capa oculta normaliza por lotes antes de activar.
+    dropout, dropout_hidden : float
+        Tasas de dropout de la entrada y de tras cada capa oculta, en [0, 1).
+    noise, noise_hidden : float
+        Desviaciones del ruido gaussiano de la entrada y de antes de cada activación, de 0 en adelante.
+    alpha_l1, alpha_l2 : float
+        Factores de las penalizaciones sobre la activación de la última capa oculta, de 0 en adelante.
+    learning_rate, weight_decay : float
+        Los de AdamW.
+    schedule : {"constante", "coseno"}
+        Cómo cambia la tasa de aprendizaje: no cambia, o sube durante una época y baja después en coseno hasta 0.
+    batch_size, epochs : int
+        Imágenes por lote y épocas.
+    label_smoothing : float
+        Suavizado de las etiquetas, en [0, 1).
+    epsilon : float
+        Tamaño de la perturbación de FGSM con que se entrena además de con la imagen limpia; 0 es sin ella.
+    pool : bool
+        Si las imágenes se recortan y promedian antes (`tarea4.data.pooled`).
+    augment : bool
+        Si cada época ve las imágenes giradas, desplazadas y escaladas al azar.
+
+    References
+    ----------
+    I. Loshchilov y F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
+    I. Goodfellow et al., "Explaining and harnessing adversarial examples", ICLR 2015.
+    """
+
+    hidden_sizes: Sequence[int]
+    activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
+    batch_norm: bool = True
+    dropout: float = 0.0
+    dropout_hidden: float = 0.0
+    noise: float = 0.0
+    noise_hidden: float = 0.0
+    alpha_l1: float = 0.0
+    alpha_l2: float = 0.0
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: Literal["constante", "coseno"] = "constante"
+    batch_size: int = 128
+    epochs: int = 20
+    label_smoothing: float = 0.0
+    epsilon: float = 0.0
+    pool: bool = False
+    augment: bool = False
+
+    def build(self, data: Dataset) -> keras.Sequential:
+        """La red, compilada para los datos dados: entrada (n, píxeles) y salida softmax (n, clases)."""
+        kit = keras.layers
+        layers = [keras.Input((data.input_size,), name="input")]
+        layers += _if(self.dropout, kit.Dropout, "dropout") + _if(self.noise, kit.GaussianNoise, "noise")
+        penalty = keras.regularizers.L1L2(self.alpha_l1, self.alpha_l2) if self.alpha_l1 + self.alpha_l2 else None
+        for i, size in enumerate(self.hidden_sizes, 1):
+            bias, last = {"use_bias": not self.batch_norm}, i == len(self.hidden_sizes)
+            layers.append(kit.Dense(size, **bias, kernel_initializer="he_uniform", name=f"dense_{i}"))
+            layers += [kit.BatchNormalization(name=f"batch_normalization_{i}")] if self.batch_norm else []
+            layers += _if(self.noise_hidden, kit.GaussianNoise, f"noise_{i}")
+            penalised = {"activity_regularizer": penalty if last else None}
+            layers.append(kit.Activation(self.activation, **penalised, name=f"activation_{i}"))
+            layers += _if(self.dropout_hidden, kit.Dropout, f"dropout_{i}")
+        layers.append(kit.Dense(data.n_classes, activation="softmax", name="output"))
+        if self.epsilon or self.label_smoothing:
+            model = Classifier(layers, epsilon=self.epsilon, label_smoothing=self.label_smoothing)
+        else:
+            model = keras.Sequential(layers, name="classifier")
+        optimizer = keras.optimizers.AdamW(self._learning_rate(len(data.x_train)), weight_decay=self.weight_decay)
+        model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    def training(self, data: Dataset, **options) -> Training:
+        """El entrenamiento de la red con los datos dados; admite las demás opciones de `tarea4.training.Training`."""
+        augment = functools.partial(affine, image_shape=data.image_shape) if self.augment else None
+        return Training(self.build(data), epochs=self.epochs, batch_size=self.batch_size, augment=augment, **options)
+
+    def images(self, data: Dataset) -> Dataset:
+        """Los datos como los ve la red: promediados antes si la receta lo pide."""
+        return pooled(data) if self.pool else data
+
+    def _learning_rate(self, n_train: int) -> float | keras.optimizers.schedules.CosineDecay:
+        if self.schedule == "constante":
+            return self.learning_rate
+        warmup = math.ceil(n_train / self.batch_size)
+        decay = max(1, (self.epochs - 1) * warmup)
+        return keras.optimizers.schedules.CosineDecay(0.0, decay, warmup_target=self.learning_rate, warmup_steps=warmup)
+
+
+@keras.saving.register_keras_serializable("tarea4")
+class Classifier(keras.Sequential):
+    """Red secuencial que puede entrenar con etiquetas suavizadas y, además, con imágenes perturbadas contra ella.
+
+    Con `epsilon`, el gradiente es la media del de la imagen limpia y el de la perturbada ``x + epsilon * sign(grad)``,
+    y las estadísticas de la normalización por lotes se actualizan solo con la limpia.
+
+    References
+    ----------
+    I. Goodfellow et al., "Explaining and harnessing adversarial examples", ICLR 2015.
+    C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016: el suavizado.
+    https://keras.io/guides/custom_train_step_in_tensorflow/
+    """
+
+    def __init__(self, layers=None, *, epsilon: float = 0.0, label_smoothing: float = 0.0, **kwargs):
+        super().__init__(layers, **kwargs)
+        self.epsilon, self.label_smoothing = epsilon, label_smoothing
+
+    def get_config(self):
+        return super().get_config() | {"epsilon": self.epsilon, "label_smoothing": self.label_smoothing}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        model = super().from_config(config, custom_objects)
+        model.epsilon, model.label_smoothing = config["epsilon"], config["label_smoothing"]
+        return model
+
+    def train_step(self, data):
+        x, y = data
+        y = y * (1 - self.label_smoothing) + self.label_smoothing / y.shape[1]
+        if not self.epsilon:
+            return super().train_step((x, y))
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=outputs)
+        *gradients, towards = tape.gradient(loss, [*self._weights(), x])
+        statistics = [variable.value + 0.0 for variable in self.non_trainable_variables]
+        with tf.GradientTape() as tape:
+            perturbed = tf.clip_by_value(x + self.epsilon * tf.sign(towards), 0, 1)
+            other = self.compute_loss(x=x, y=y, y_pred=self(perturbed, training=True))
+        others = tape.gradient(other, self._weights())
+        for variable, value in zip(self.non_trainable_variables, statistics, strict=True):
+            variable.assign(value)
+        self.optimizer.apply([(a + b) / 2 for a, b in zip(gradients, others, strict=True)], self.trainable_variables)
+        tracker = next(metric for metric in self.metrics if metric.name == "loss")
+        tracker.update_state(loss, sample_weight=tf.shape(x)[0])  # `compute_metrics` la da por anotada
+        return self.compute_metrics(x, y, outputs)
+
+    def _weights(self):
+        return [variable.value for variable in self.trainable_variables]
+
+
+def affine(images: tf.Tensor, rng: np.random.Generator, image_shape: tuple[int, int]) -> tf.Tensor:
+    """Imágenes (n, píxeles) giradas hasta 12 grados, movidas hasta 2 píxeles, escaladas un 12 % y algo inclinadas.
+
+    References
+    ----------
+    https://keras.io/api/ops/image/
+    """
+    height, width = image_shape
+    turn, shear, zoom_x, zoom_y, dx, dy = rng.uniform(-1, 1, (6, len(images)))
+    turn, shear = np.deg2rad(12) * turn, 0.15 * shear
+    cos, sin, zoom_x, zoom_y = np.cos(turn), np.sin(turn), 1 + 0.12 * zoom_x, 1 + 0.12 * zoom_y
+    a, b, d, e = cos * zoom_x, (shear * cos - sin) * zoom_y, sin * zoom_x, (shear * sin + cos) * zoom_y
+    x, y = (width - 1) / 2, (height - 1) / 2  # el centro, que solo se mueve dos píxeles
+    c, f = x - a * x - b * y + 2 * dx, y - d * x - e * y + 2 * dy
+    transforms = np.stack([a, b, c, d, e, f, np.zeros_like(a), np.zeros_like(a)], axis=1).astype("float32")
+    moved = keras.ops.image.affine_transform(tf.reshape(images, (-1, height, width, 1)), transforms)
+    return tf.reshape(moved, images.shape)
+
+
+def widest(ratios: Sequence[float], budget: int, *, input_size: int = 784, n_classes: int = 10) -> list[int]:
+    """Las capas ocultas más anchas, en las proporciones dadas, cuya red no pasa de `budget` parámetros."""
+
+    def sizes(width: int) -> list[int]:
+        return [max(1, round(width * ratio)) for ratio in ratios]
+
+    def parameters(width: int) -> int:
+        widths = [input_size, *sizes(width), n_classes]
+        # Cada unidad oculta lleva los cuatro números de su normalización; cada clase, su sesgo.
+        return sum(a * b for a, b in itertools.pairwise(widths)) + 4 * sum(widths[1:-1]) + n_classes
+
+    return sizes(max(1, bisect.bisect_right(range(budget), budget, key=parameters) - 1))
+
+
+def _if(strength: float, layer: type, name: str) -> list[keras.layers.Layer]:
+    return [layer(strength, name=name)] if strength else []
