@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 MNIST_PATH = Path(__file__).with_name("mnist.npz")
+VALIDATION_FRACTION = 0.1
 MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -57,7 +58,7 @@ class Dataset:
         return digest.hexdigest()
 
 
-def load(data_path: str | Path | None = None, validation_fraction: float = 0.1) -> Dataset:
+def load(data_path: str | Path | None = None) -> Dataset:
     """Carga MNIST, u otro conjunto de imágenes con la misma forma, y aparta la validación.
 
     Como ``validation_split`` de Keras, valida con las últimas imágenes de entrenamiento: en MNIST, las primeras
@@ -69,55 +70,36 @@ def load(data_path: str | Path | None = None, validation_fraction: float = 0.1) 
         Archivo ``.npz`` con ``x_train`` y ``x_test`` (n, alto, ancho), de enteros sin signo de 8 bits o de reales
         entre 0 y 1, y con ``y_train`` e ``y_test`` (n,), de enteros de 0 a k - 1. Sin él se carga el MNIST incluido
         en el paquete, comprobado con SHA-256.
-    validation_fraction : float
-        Fracción de las imágenes de entrenamiento que valida, en el intervalo abierto (0, 1).
-
-    Returns
-    -------
-    Dataset
 
     Raises
     ------
     FileNotFoundError
         Si no existe ``data_path``.
     ValueError
-        Si el archivo no es un ``.npz`` legible, o sus arreglos no tienen los nombres, las formas, los tipos o los
-        valores descritos.
+        Si no es un ``.npz`` legible, o sus arreglos no tienen los nombres, formas, tipos o valores descritos.
 
     References
     ----------
     Y. LeCun, C. Cortes y C. Burges, "The MNIST database of handwritten digits".
     https://keras.io/api/models/model_training_apis/#fit-method
     """
-    if not 0 < validation_fraction < 1:
-        raise ValueError(f"validation_fraction: se recibió {validation_fraction!r} y se admite un número entre 0 y 1.")
     path = MNIST_PATH if data_path is None else Path(data_path)
     arrays = _read_npz(path)
     if data_path is None:
         _verify_sha256(arrays)
     for split in ("train", "test"):
         _check_split(path, split, arrays[f"x_{split}"], arrays[f"y_{split}"])
-    image_shape = arrays["x_train"].shape[1:]
-    if arrays["x_test"].shape[1:] != image_shape:
-        raise _invalid(path, f"x_test tiene imágenes de {arrays['x_test'].shape[1:]} y x_train de {image_shape}")
+    shape, test_shape, n = arrays["x_train"].shape[1:], arrays["x_test"].shape[1:], len(arrays["x_train"])
+    if test_shape != shape:
+        raise _invalid(path, f"x_test tiene imágenes de {test_shape} y x_train de {shape}")
     n_classes = _count_classes(path, arrays["y_train"], arrays["y_test"])
-
-    n_val = round(len(arrays["x_train"]) * validation_fraction)
-    n_train = len(arrays["x_train"]) - n_val
-    if min(n_val, n_train) < 1:
-        raise _invalid(path, f"{len(arrays['x_train'])} imágenes no alcanzan para entrenar y validar")
+    n_train = n - round(n * VALIDATION_FRACTION)
+    if n_train == n:
+        raise _invalid(path, f"{n} imágenes no alcanzan para entrenar y validar")
     x_train, x_test = _scale(arrays["x_train"]), _scale(arrays["x_test"])
     y_train, y_test = arrays["y_train"].astype("int32"), arrays["y_test"].astype("int32")
-    return Dataset(
-        x_train[:n_train],
-        y_train[:n_train],
-        x_train[n_train:],
-        y_train[n_train:],
-        x_test,
-        y_test,
-        tuple(int(side) for side in image_shape),
-        n_classes,
-    )
+    train, val = (x_train[:n_train], y_train[:n_train]), (x_train[n_train:], y_train[n_train:])
+    return Dataset(*train, *val, x_test, y_test, tuple(map(int, shape)), n_classes)
 
 
 def _invalid(path: Path, problem: str) -> ValueError:

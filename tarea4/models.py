@@ -17,22 +17,16 @@ def plain(
 ) -> keras.Sequential:
     """Perceptrón multicapa sin regularizar: capas densas con relu y una salida, compilado con Adam.
 
+    De imágenes (n, input_size) da salidas (n, n_classes).
+
     Parameters
     ----------
     hidden_sizes : sequence of int
         Unidades de cada capa oculta, de la entrada a la salida; al menos una capa.
-    input_size : int
-        Píxeles de una imagen aplanada.
-    n_classes : int
-        Clases, 2 o más.
+    input_size, n_classes : int
+        Píxeles de una imagen aplanada y clases, 2 o más.
     output : {"softmax", "sigmoid", "linear"}
-        Activación de la salida; cada una se compila con su pérdida (entropía cruzada categórica, entropía cruzada
-        binaria, error cuadrático medio).
-
-    Returns
-    -------
-    keras.Sequential
-        Entrada (n, input_size), salida (n, n_classes).
+        Activación de la salida; cada una se compila con su pérdida, la de `OUTPUT_LOSSES`.
 
     Raises
     ------
@@ -77,11 +71,6 @@ def regularised(
         Capa oculta que lleva cada penalización, como índice de `hidden_sizes` (-1 es la última).
     input_size, n_classes : int
         Como en `plain`.
-
-    Returns
-    -------
-    keras.Sequential
-        Entrada (n, input_size), salida (n, n_classes).
 
     Raises
     ------

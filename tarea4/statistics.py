@@ -45,8 +45,8 @@ class Calibration(NamedTuple):
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Intervalo t de Student de la media de uno o más valores, como los de varias semillas.
 
-    Con 5 o 10 valores se prefiere t al bootstrap, que de tan pocos da intervalos demasiado estrechos (Hesterberg).
-    Con un solo valor el intervalo es infinito; con valores iguales es un punto; con alguno no finito, todo es NaN.
+    Con tan pocos valores el bootstrap da intervalos demasiado estrechos (Hesterberg). Con uno solo el intervalo es
+    infinito; con valores iguales, un punto; con alguno no finito, todo es NaN.
 
     References
     ----------

@@ -56,16 +56,9 @@ class Run:
         return self.history[metric][self.best_epoch - 1]
 
     def epoch_reaching(self, max_loss: float, min_accuracy: float, prefix: str = "") -> int | None:
-        """Primera época que cumple a la vez los dos umbrales, o None si ninguna los cumple.
+        """Primera época con pérdida (nats) y exactitud (entre 0 y 1) dentro de los umbrales, o None.
 
-        Parameters
-        ----------
-        max_loss : float
-            Pérdida máxima, en nats.
-        min_accuracy : float
-            Exactitud mínima, entre 0 y 1.
-        prefix : {"", "train_", "val_"}
-            Qué métricas se miran: las que imprime Keras, las evaluadas en entrenamiento o las de validación.
+        `prefix`, una clave de `SENSES`, dice qué métricas se miran.
         """
         pairs = zip(self.history[prefix + "loss"], self.history[prefix + "accuracy"], strict=True)
         return next((i for i, (loss, acc) in enumerate(pairs, 1) if loss <= max_loss and acc >= min_accuracy), None)
@@ -79,42 +72,39 @@ class Training:
     ----------
     model : keras.Sequential
         Red compilada que sirve de molde: no se modifica.
-    epochs : int
-        Épocas como máximo, 1 o más.
-    batch_size : int
-        Imágenes por lote, 1 o más; con menos imágenes que eso, el lote es el conjunto entero.
-    patience : int, optional
-        Épocas sin mejora de `val_loss` tras las que se detiene; sin valor, no se detiene antes.
+    epochs, batch_size : int
+        Épocas e imágenes por lote, 1 o más; con menos imágenes que eso, el lote es el conjunto entero.
     train_metrics : bool
         Si al terminar cada época se evalúan también todas las imágenes de entrenamiento, que es la cuarta parte del
         tiempo; sin ello, faltan en la historia `train_loss`, `train_accuracy`, `l1` y `l2`.
     augment : callable, optional
         Recibe las imágenes de entrenamiento (n, píxeles) y un generador, y devuelve las que entrenan en esa época.
     callbacks : callable, optional
-        Recibe una semilla y devuelve otras llamadas de Keras para su entrenamiento; los lotes no se anuncian, las
-        épocas sí.
+        Recibe una semilla y devuelve llamadas de Keras para su entrenamiento, que se enteran de las épocas, no de los
+        lotes; si una pone ``model.stop_training``, el entrenamiento acaba.
     verbose : bool, optional
         Si muestra una barra de progreso por semilla; sin valor, solo cuando una persona mira la terminal.
 
     Raises
     ------
     ValueError
-        Si `epochs` o `batch_size` no es positivo.
+        Si `model` no está compilada, o `epochs` o `batch_size` no es positivo.
     """
 
     model: keras.Sequential
     epochs: int = 50
     batch_size: int = 128
-    patience: int | None = None
     train_metrics: bool = True
     augment: Callable[[tf.Tensor, np.random.Generator], tf.Tensor] | None = None
     callbacks: Callable[[int], list[keras.callbacks.Callback]] | None = None
     verbose: bool | None = None
 
     def __post_init__(self):
-        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
-            if value < 1:
-                raise ValueError(f"{name}: se recibió {value!r} y se admite un entero de 1 en adelante.")
+        if not self.model.compiled:
+            raise ValueError(f"model: se recibió {self.model.name!r}, sin compilar, y se admite una red compilada.")
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: se recibió {getattr(self, name)!r} y se admite un entero de 1 en adelante.")
 
 
 def train(model: keras.Sequential, data: Dataset, *, seed: int = 0, **options) -> Run:
@@ -130,25 +120,10 @@ def train_seeds(model: keras.Sequential, data: Dataset, seeds: Iterable[int], **
 def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[int]) -> dict[str, list[Run]]:
     """Entrena desde cero una copia de cada red por semilla; la misma semilla da siempre el mismo resultado.
 
-    Cada época entera es una sola función compilada con XLA que repite el `train_step` de Keras sobre lotes tomados
-    por índice. Si `batch_size` no divide al número de imágenes, el último lote se completa con las primeras de la
-    misma época. Las tasas de dropout y las alfas son argumentos de la función, así que redes que solo difieren en ellas
-    comparten la compilación. Los entrenamientos se reparten entre un hilo por núcleo. Lo que ya se entrenó igual en
-    esta máquina no se entrena otra vez (`tarea4.engine.memory`), salvo con `augment` o `callbacks`.
-
-    Parameters
-    ----------
-    trainings : mapping of str to Training
-        Qué se entrena, por nombre.
-    data : Dataset
-        Solo se usan las particiones de entrenamiento y de validación.
-    seeds : iterable of int
-        Una semilla por copia.
-
-    Returns
-    -------
-    dict of str to list of Run
-        Por nombre, en el orden de `seeds`.
+    Repite el `train_step` de Keras sobre lotes tomados por índice, en otro orden cada época; si el lote no divide al
+    número de imágenes, el último se completa con las primeras de la misma época. De `data` usa entrenamiento y
+    validación, y reparte los entrenamientos entre un hilo por núcleo. Lo que ya se entrenó igual en esta máquina se
+    recuerda (`tarea4.engine.memory`), salvo con `augment` o `callbacks`. Devuelve, por nombre, una `Run` por semilla.
 
     Raises
     ------
@@ -167,7 +142,7 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
         raise ValueError("seeds: se recibió una lista vacía y se admite una semilla o más.")
     jobs = [(name, seed) for name in trainings for seed in seeds]
     n_threads = min(len(jobs), joblib.cpu_count())  # los que este proceso puede usar, no los de la máquina
-    tensors = {split: as_tensors(data, split) for split in ("train", "val")}
+    tensors = as_tensors(data)
     with ThreadPoolExecutor(n_threads) as pool:
         # Si uno falla, los que no han empezado ya no empiezan.
         done = pool.map(lambda job: _train(trainings[job[0]], *job, data, tensors), jobs)
@@ -180,11 +155,13 @@ _BUILDING = threading.Lock()  # los pesos iniciales salen de un estado al azar c
 
 def _train(training: Training, name: str, seed: int, data: Dataset, tensors: dict[str, tuple]) -> Run:
     start, copy = time.perf_counter(), _fresh_copy(training.model, seed)
+    if training.augment:
+        tensors = tensors | {"train": (tf.constant(data.x_train), tensors["train"][1])}
 
     def compute() -> tuple[list[np.ndarray], dict]:
         label = f"semilla {seed}" + (f" de {name}" if name else "")
         with _BUILDING:
-            engine = compiled(training.model, len(data.x_train), training.batch_size)
+            engine = compiled(training.model, len(data.x_train), training.batch_size, tensors["train"][0].dtype)
         history = engine.train(
             copy, tensors, seed, label,
             epochs=training.epochs, evaluated=["train", "val"] if training.train_metrics else ["val"],
@@ -195,8 +172,8 @@ def _train(training: Training, name: str, seed: int, data: Dataset, tensors: dic
     if training.augment or training.callbacks:  # lo que hacen las funciones que se reciben no se puede resumir
         weights, notes = compute()
     else:
-        options = {name: getattr(training, name) for name in ("epochs", "batch_size", "patience", "train_metrics")}
-        weights, notes = remember(training.model, {"data": data.digest, "seed": seed} | options, compute)
+        parts = {"data": data.digest, "seed": seed, "epochs": training.epochs, "batch_size": training.batch_size}
+        weights, notes = remember(training.model, parts, compute, richer=training.train_metrics)
         copy.set_weights(weights)
     return Run(copy, seed, **notes)
 
@@ -210,8 +187,8 @@ def _fresh_copy(model: keras.Sequential, seed: int) -> keras.Sequential:
 
 
 def _callbacks(training: Training, seed: int, label: str) -> list[keras.callbacks.Callback]:
-    patience = training.patience or training.epochs
-    best = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+    # Con tanta paciencia no detiene nada: está para quedarse con los pesos de la mejor época.
+    best = keras.callbacks.EarlyStopping("val_loss", patience=training.epochs, restore_best_weights=True)
     watched = sys.stderr.isatty() if training.verbose is None else training.verbose
     bar = [TqdmCallback(epochs=training.epochs, desc=label, verbose=0)] if watched else []
     return [best, *bar, *(training.callbacks(seed) if training.callbacks else [])]

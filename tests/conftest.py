@@ -60,7 +60,7 @@ def browser_path():
 
 @pytest.fixture(scope="module")
 def chromium(browser_path):
-    """El navegador, abierto para un fichero de pruebas."""
+    """El navegador, abierto para un archivo de pruebas."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path)
         yield browser

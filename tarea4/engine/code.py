@@ -59,7 +59,6 @@ def digest(source: str) -> str:
     return hashlib.sha256(json.dumps(sorted(reached(source).values())).encode()).hexdigest()
 
 
-@functools.cache
 def _path(module: str) -> Path | None:
     path = ROOT / module.replace(".", "/")
     candidates = (path.with_suffix(".py"), path / "__init__.py")

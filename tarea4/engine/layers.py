@@ -17,23 +17,18 @@ NORMAL = (0.9677519, 0.00400187, 0.0019047)  # mínimos cuadrados entre cuantile
 
 
 class Keyed:
-    """Capa de azar que admite claves."""
+    """Capa de azar con claves: dos enteros uint32."""
 
-    keys: tf.Tensor  # dos enteros uint32
+    keys: tf.Tensor
 
     def bits(self, shape: tuple[int, ...]) -> tf.Tensor:
-        """Enteros de 32 bits al azar, uno por unidad, como los de SplitMix.
-
-        References
-        ----------
-        G. L. Steele, D. Lea y C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-        A. Appleby, "MurmurHash3", 2011: la mezcla final de 32 bits.
-        """
+        """Enteros de 32 bits al azar, uno por unidad, como los de SplitMix (Steele, Lea y Flood, OOPSLA 2014)."""
         position = tf.cast(tf.range(math.prod(shape)), tf.uint32)
         return tf.reshape(_mix(position * (2 * self.keys[1] + 1) + self.keys[0]), shape)
 
 
 def _mix(bits: tf.Tensor) -> tf.Tensor:
+    """La mezcla final de 32 bits de MurmurHash3 (Appleby, 2011)."""
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         bits = (bits ^ _shift(bits, shift)) * tf.constant(factor, tf.uint32)
     return bits ^ _shift(bits, 16)
@@ -44,14 +39,7 @@ def _shift(bits: tf.Tensor, places: int) -> tf.Tensor:
 
 
 class Dense(keras.layers.Dense):
-    """Capa densa de Keras con el gradiente como XLA lo calcula antes en una CPU.
-
-    Con pocas unidades, como en estas redes, XLA tarda en ``x.T @ g`` casi el doble que en ``g.T @ x``.
-
-    References
-    ----------
-    https://keras.io/api/layers/core_layers/dense/
-    """
+    """Capa densa con el gradiente como XLA lo calcula antes en una CPU si es estrecha: ``g.T @ x``, no ``x.T @ g``."""
 
     def call(self, inputs, training=False):
         if not (training and self.units <= NARROW and len(inputs.shape) == 2):
@@ -71,38 +59,26 @@ def _product(x, kernel):
 
 
 class Dropout(Keyed, keras.layers.Dropout):
-    """Dropout de Keras con claves: anula una fracción `rate` de las unidades y escala las demás.
-
-    References
-    ----------
-    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014.
-    https://keras.io/api/layers/regularization_layers/dropout/
-    """
+    """Dropout con claves: anula una fracción `rate` de las unidades y escala las demás (Srivastava et al., 2014)."""
 
     def call(self, inputs, training=False):
         if not training:
-            return super().call(inputs, training=training)
+            return inputs
         uniform = tf.cast(_shift(self.bits(inputs.shape), 8), "float32") * 2.0**-24  # 24 bits: exactos en float32
-        kept = uniform >= self.rate
-        return tf.where(kept, inputs / tf.cast(1 - self.rate, inputs.dtype), 0)
+        return tf.where(uniform >= self.rate, inputs / tf.cast(1 - self.rate, inputs.dtype), 0)
 
 
 class GaussianNoise(Keyed, keras.layers.GaussianNoise):
-    """Ruido gaussiano de Keras con claves: suma a cada unidad una normal de desviación `stddev`.
+    """Ruido gaussiano con claves: suma a cada unidad una normal de desviación `stddev`.
 
-    La normal es un polinomio de la suma de los cuatro bytes de un entero al azar, que toma 1021 valores: su función de
-    distribución se aparta menos de 0.001 de la exacta, que XLA tarda seis veces más en calcular.
-
-    References
-    ----------
-    D. Teichroew, "Distribution sampling with high speed computers", 1953; en D. E. Knuth, "The art of computer
-    programming", vol. 2, 1969, sección 3.4.1.
-    https://keras.io/api/layers/regularization_layers/gaussian_noise/
+    La normal es un polinomio de la suma de los cuatro bytes de un entero al azar (Teichroew, 1953; en Knuth, "The art
+    of computer programming", 3.4.1): su función de distribución se aparta menos de 0.001 de la exacta, que XLA tarda
+    seis veces más en calcular.
     """
 
     def call(self, inputs, training=False):
         if not training:
-            return super().call(inputs, training=training)
+            return inputs
         bits = self.bits(inputs.shape)
         pairs = (bits & 0x00FF00FF) + (_shift(bits, 8) & 0x00FF00FF)
         total = tf.cast((pairs & 0xFFFF) + _shift(pairs, 16), "float32")
@@ -113,17 +89,9 @@ class GaussianNoise(Keyed, keras.layers.GaussianNoise):
 
 
 class ActivityPenalty(keras.regularizers.L1L2):
-    """Regularizador l1 y l2 de la activación de una capa: ``l1 * sum(|h|) + l2 * sum(h ** 2)``.
+    """El `L1L2` de Keras con sus dos términos a la vista, por lote, y con alfas que pueden ser tensores."""
 
-    Es el `L1L2` de Keras con los dos términos a la vista en `terms` y con alfas que pueden ser tensores. Desde la
-    versión 3.14, Keras divide la penalización entre el tamaño del lote: alfa multiplica a la media por imagen.
-
-    References
-    ----------
-    https://keras.io/api/layers/regularizers/
-    """
-
-    terms: tuple[tf.Tensor, tf.Tensor] | None = None
+    terms: tuple[tf.Tensor, tf.Tensor]
 
     def __call__(self, x):
         self.terms = (self.l1 * tf.reduce_sum(tf.abs(x)), self.l2 * tf.reduce_sum(tf.square(x)))
@@ -144,25 +112,24 @@ def noisy(model: keras.Sequential) -> list[keras.layers.Layer]:
 
 
 def penalties(model: keras.Sequential) -> list[keras.regularizers.Regularizer]:
-    """Las penalizaciones l1 y l2 de la activación de sus capas."""
-    regularizers = [getattr(layer, "activity_regularizer", None) for layer in model.layers]
-    return [regularizer for regularizer in regularizers if type(regularizer) in PENALTIES]
+    """Las penalizaciones l1 y l2 de la activación de sus capas, donde son una opción de la capa."""
+    return [layer.activity_regularizer for layer in model.layers if _is_penalised(layer)]
+
+
+def _is_penalised(layer: keras.layers.Layer) -> bool:
+    return type(getattr(layer, "activity_regularizer", None)) in PENALTIES and (
+        type(layer) is not keras.layers.ActivityRegularization
+    )
 
 
 def check(model: keras.Sequential) -> None:
-    """Comprueba que el motor sabe entrenar todo lo que hay en la red, que así no se entrena como si no estuviera.
-
-    Raises
-    ------
-    ValueError
-        Si una capa sortea números y no es Dropout, sin `noise_shape`, ni GaussianNoise, o hay `use_ema`.
-    """
+    """ValueError si hay algo que el motor entrenaría como si no estuviera: otras capas de azar, o pesos promediados."""
     for layer in model.layers:
         draws = len(layer.variables) > len(layer.weights)  # la diferencia son las semillas de Keras
         if draws and (type(layer) not in STRENGTHS or getattr(layer, "noise_shape", None)):
             raise ValueError(
-                f"model: la capa {layer.name}, de tipo {type(layer).__name__}, sortea números, y de esas se "
-                "admiten Dropout, sin noise_shape, y GaussianNoise; con ella, entrena con fit."
+                f"model: la capa {layer.name}, de tipo {type(layer).__name__}, sortea números, y de esas se admiten "
+                "Dropout, sin noise_shape, y GaussianNoise; con ella, entrena con fit."
             )
     if model.optimizer.use_ema:
         raise ValueError("model: el optimizador tiene use_ema=True y se admite False; con él, entrena con fit.")
@@ -174,13 +141,14 @@ def template(model: keras.Sequential) -> str:
     Dos redes con el mismo texto comparten su función compilada.
     """
     config = keras.saving.serialize_keras_object(model)
-    for layer, node in zip(model.layers, _layer_nodes(config), strict=True):
+    nodes = [node for node in config["config"]["layers"] if node["class_name"] != "InputLayer"]
+    for layer, node in zip(model.layers, nodes, strict=True):
         kind, settings = type(layer), node["config"]
         if kind in STRENGTHS:
             settings[STRENGTHS[kind]] = 0.0
         if kind in STRENGTHS or kind is keras.layers.Dense:
             node["registered_name"] = f"tarea4>{kind.__name__}"
-        if type(getattr(layer, "activity_regularizer", None)) in PENALTIES:
+        if _is_penalised(layer):
             name = {"class_name": "ActivityPenalty", "registered_name": "tarea4>ActivityPenalty"}
             settings["activity_regularizer"] |= name | {"config": {"l1": 0.0, "l2": 0.0}}
     return json.dumps(config)
@@ -189,7 +157,3 @@ def template(model: keras.Sequential) -> str:
 def build(template: str) -> keras.Sequential:
     """La red de `template`, compilada."""
     return keras.saving.deserialize_keras_object(json.loads(template), custom_objects=OURS)
-
-
-def _layer_nodes(config: dict) -> list[dict]:
-    return [node for node in config["config"]["layers"] if node["class_name"] != "InputLayer"]

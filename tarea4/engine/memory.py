@@ -6,13 +6,14 @@ versiones y máquina, porque los pesos no coinciden bit a bit entre dos tipos de
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import platform
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import joblib
@@ -25,18 +26,39 @@ from tarea4.engine import code
 
 MAX_FILES = 2000  # con las redes de 2020, unos 400 MB
 CPU_SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
-Result = tuple[list[np.ndarray], dict]  # los pesos y unas notas
+ONLY_IF_RICHER = ("train_loss", "train_accuracy", "l1", "l2")
+Result = tuple[list[np.ndarray], dict]  # los pesos y unas notas, con la historia
 
 
-def remember(model: keras.Sequential, parts: dict[str, object], compute: Callable[[], Result]) -> Result:
-    """Lo que dio entrenar `model` con `parts`; si no consta, lo que da `compute`, que se guarda."""
+def remember(
+    model: keras.Sequential, parts: dict[str, object], compute: Callable[[], Result], *, richer: bool
+) -> Result:
+    """Lo que dio entrenar `model` con `parts`; si no consta, lo que da `compute`, que se guarda.
+
+    La historia que se pide puede ser la más rica, con lo evaluado en entrenamiento, o la otra: una rica sirve para las
+    dos. Si otro proceso está entrenando lo mismo, se le espera.
+    """
     if not (folder := _folder()):
         return compute()
     path = folder / f"{_key(model, parts)}.npz"
-    if (kept := _read(path)) is None:
-        kept = compute()
-        _write(path, *kept)
-    return kept
+    with _turn(path.with_suffix(".lock")):
+        weights, notes = _read(path) or ([], {"history": {}})
+        if not notes["history"] or (richer and ONLY_IF_RICHER[0] not in notes["history"]):
+            weights, notes = compute()
+            _write(path, weights, notes)
+    kept = {name: values for name, values in notes["history"].items() if richer or name not in ONLY_IF_RICHER}
+    return weights, notes | {"history": kept}
+
+
+@contextlib.contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Uno detrás de otro, donde se puede escribir; quien termina quita su archivo."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(stack.enter_context(path.open("w")), fcntl.LOCK_EX)
+            stack.callback(path.unlink, missing_ok=True)
+        yield
 
 
 def _key(model: keras.Sequential, parts: dict[str, object]) -> str:

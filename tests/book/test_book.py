@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import yaml
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = Path(__file__).parents[2] / "book"
 LEFTOVERS = ["Link to this", "Show code cell", "Hide code cell", "Search this book", "{type}"]
 
 
@@ -22,7 +22,7 @@ def build(book, *options):
 
 
 def contents():
-    """Los ficheros de _toc.yml, sin extensión."""
+    """Los archivos de _toc.yml, sin extensión."""
     toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
     return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
 
@@ -55,7 +55,7 @@ def test_strict_build_has_no_warning(strict):
 
 
 def test_every_page_of_the_contents_is_built(pages):
-    """Cada fichero de _toc.yml tiene su página, con título y en español."""
+    """Cada archivo de _toc.yml tiene su página, con título y en español."""
     assert {"q1", "q2", "q3", "q4", "q5", "como-se-corrio", "corridas"} <= set(contents())
     for file in contents():
         assert '<html lang="es"' in pages[file]

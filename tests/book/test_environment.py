@@ -9,11 +9,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def listed(name):
-    """Los requisitos de un fichero que valen en este Python, por nombre."""
+    """Los requisitos de un archivo que valen en este Python, por nombre."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     requirements = [Requirement(line.split(" #")[0]) for line in lines if line[:1].isalnum()]
     return {canonicalize_name(r.name): r for r in requirements if not r.marker or r.marker.evaluate()}

@@ -1,21 +1,13 @@
-"""Pruebas de herramientas/correr.py con cuadernos mínimos."""
+"""Pruebas de tools/execute.py con cuadernos mínimos."""
 
 import copy
 
-import correr
+import execute
 import joblib
 import keras
 import nbformat
-import procedencia
+import provenance
 import pytest
-
-SOURCES = {"tarea4/data.py": "LIMIT = 3"}
-
-
-@pytest.fixture(autouse=True)
-def _still_sources(monkeypatch):
-    """El mismo código siempre, aunque alguien lo cambie, o siga un estudio, durante las pruebas."""
-    monkeypatch.setattr(procedencia, "sources", lambda: SOURCES)
 
 
 @pytest.fixture
@@ -36,7 +28,7 @@ def test_run_in_place(notebook):
     path = notebook("import os", "print(os.path.basename(os.getcwd()))")
     runs = []
     for _ in range(2):
-        assert correr.main([path]) == 0
+        assert execute.main([path]) == 0
         runs.append(nbformat.read(path, as_version=4))
     assert runs[0].cells[1].outputs[0].text.strip() == path.parent.name
     assert "papermill" not in str(runs[0])
@@ -50,16 +42,16 @@ def test_run_in_place(notebook):
 def test_run_is_recorded(notebook):
     """Queda anotado de qué código, con qué versiones y en qué procesador salió, y nada más."""
     path = notebook("1 + 1")
-    assert correr.main([path]) == 0
+    assert execute.main([path]) == 0
     executed = nbformat.read(path, as_version=4)
     recorded = executed.metadata.tarea4
-    assert recorded.state == procedencia.state(executed, SOURCES)
+    assert recorded.state == provenance.state(executed)
     assert recorded.versions.keys() == {"python", "keras", "tensorflow", "numpy"}
     assert recorded.versions.keras == keras.__version__
     assert recorded.machine.endswith(f", {joblib.cpu_count()} núcleos")
     assert recorded.keys() == {"state", "versions", "machine", "date", "seconds"}
     assert str(path.parent) not in str(recorded)
-    assert correr.clean(copy.deepcopy(executed)) == executed
+    assert execute.clean(copy.deepcopy(executed)) == executed
 
 
 @pytest.mark.parametrize(
@@ -77,7 +69,7 @@ def test_failure_keeps_the_published_notebooks(notebook, capsys, source, sentenc
         notebook("open('empezado', 'w').close()", name="siguiente"),
     )
     before = [each.read_bytes() for each in (path, busy, next_one)]
-    assert correr.main([path, busy, next_one]) == 1
+    assert execute.main([path, busy, next_one]) == 1
     assert f"{path} {sentence}" in capsys.readouterr().err
     assert [each.read_bytes() for each in (path, busy, next_one)] == before
     assert set(path.parent.iterdir()) == {path, busy, next_one}
@@ -86,17 +78,17 @@ def test_failure_keeps_the_published_notebooks(notebook, capsys, source, sentenc
 def test_missing_notebook(capsys, tmp_path):
     """Un cuaderno que no está, o cuya carpeta no está, se dice en una frase, y no deja nada."""
     for path in (tmp_path / "no-existe.ipynb", tmp_path / "ni-la-carpeta" / "q1.ipynb"):
-        assert correr.main([path]) == 1
+        assert execute.main([path]) == 1
         assert capsys.readouterr().err.startswith(f"{path} no existe.\n")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("content", ["", "esto no es un cuaderno", '{"cells": [', "{}"])
 def test_not_a_notebook(capsys, tmp_path, content):
-    """Un fichero que no es un cuaderno se dice en una frase y queda como estaba."""
+    """Un archivo que no es un cuaderno se dice en una frase y queda como estaba."""
     path = tmp_path / "cortado.ipynb"
     path.write_text(content, encoding="utf-8")
-    assert correr.main([path]) == 1
+    assert execute.main([path]) == 1
     assert capsys.readouterr().err.startswith(f"{path} no es un cuaderno de Jupyter.\n")
     assert path.read_text(encoding="utf-8") == content
     assert list(tmp_path.iterdir()) == [path]

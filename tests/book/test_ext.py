@@ -4,19 +4,19 @@ import re
 from pathlib import Path
 
 import api
-import corridas
-import ejecuciones
-import libro
+import executions
 import nbformat.v4 as nb
+import pages
 import pytest
-import referencias
+import references
+import reruns
 import yaml
 from bs4 import BeautifulSoup
 from pybtex.database import Entry, Person, parse_file
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = Path(__file__).parents[2] / "book"
 THEIRS = (
     '<script defer src="_static/scripts/fontawesome.js"></script><script>DOCUMENTATION_OPTIONS.pagename = 1;</script>'
     '<script src="_static/doctools.js"></script><script defer="defer" src="mathjax/tex-svg.js"></script>'
@@ -49,15 +49,15 @@ def notebook(path, **glued):
 
 def test_mended_page():
     """Se quita lo que sobra, se traduce, el texto no espera a los guiones, y corregir dos veces no cambia nada."""
-    ours = libro.mend(THEIRS)
+    ours = pages.mend(THEIRS)
     assert "fontawesome" not in ours
     assert "tex-svg" not in ours
     assert '<script defer src="_static/doctools.js">' in ours
     assert "<script>DOCUMENTATION_OPTIONS" in ours
     assert 'aria-label="Índice del libro"' in ours
     assert "<th></th>" not in ours
-    assert libro.mend(ours) == ours
-    assert "tex-svg" in libro.mend(THEIRS + '<span class="math notranslate">')
+    assert pages.mend(ours) == ours
+    assert "tex-svg" in pages.mend(THEIRS + '<span class="math notranslate">')
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_mended_page():
 def test_unfinished_notebook_is_named(content, sentence):
     """Un cuaderno cortado, a medias o con un error se rechaza por su nombre."""
     with pytest.raises(ExtensionError, match=rf"q1-rota\.ipynb {sentence}"):
-        libro.executed("q1-rota.ipynb", content)
+        pages.executed("q1-rota.ipynb", content)
 
 
 def test_finished_notebook_is_accepted():
     """Un cuaderno ejecutado entero se acepta, aunque tenga prosa y celdas de código vacías, que no se ejecutan."""
     cells = [nb.new_markdown_cell("Prosa."), DONE, nb.new_code_cell("")]
-    assert len(libro.executed("q1.ipynb", nb.writes(nb.new_notebook(cells=cells))).cells) == 3
+    assert len(pages.executed("q1.ipynb", nb.writes(nb.new_notebook(cells=cells))).cells) == 3
 
 
 def test_executions_row():
@@ -93,16 +93,16 @@ def test_executions_row():
         "machine": "Un procesador, 2 núcleos",
         "state": "0123456789abcdef",
     }
-    assert ejecuciones.row("q1", recorded) == [
+    assert executions.row("q1", recorded) == [
         "q1", "2026-11-23 16:52", "42", "python 3.11.7, keras 3.15.1", "Un procesador, 2 núcleos", "0123456789ab"
     ]  # fmt: skip
-    assert set(ejecuciones.row("q1", {})[1:]) == {"no consta"}
+    assert set(executions.row("q1", {})[1:]) == {"no consta"}
 
 
 def test_unfinished_notebook_is_refused(tmp_path):
     """Un cuaderno que no llegó a su veredicto no entra en el libro, y se dice cuál es."""
     with pytest.raises(ExtensionError, match=r"q4-rota\.ipynb no llegó a su veredicto"):
-        corridas.compare(notebook(tmp_path / "corridas" / "q4-rota.ipynb"))
+        reruns.compare(notebook(tmp_path / "corridas" / "q4-rota.ipynb"))
 
 
 def test_rerun_table(tmp_path):
@@ -111,11 +111,14 @@ def test_rerun_table(tmp_path):
         tmp_path / "q4.ipynb", q4_verdict="mejor", q4_today="pérdida 0,0811 ± 0,0010 y exactitud 97,52 % en prueba"
     )
     rerun = {"q4_verdict": "peor", "q4_today": "pérdida 0,1000 y exactitud 97,12 % en prueba"}
-    table = corridas.compare(notebook(tmp_path / "corridas" / "otra.ipynb", **rerun))
-    assert "<td>mejor</td><td>peor</td><td>cambia</td>" in table
-    assert "<td>0,0811</td><td>0,1000</td><td>+0,0189</td>" in table
-    assert "<td>97,52</td><td>97,12</td><td>−0,40</td>" in table
-    assert "data_path = &lt;b&gt;" in table
+    table = reruns.compare(notebook(tmp_path / "corridas" / "otra.ipynb", **rerun))
+    rows = [[cell.text for cell in row("td")] for row in BeautifulSoup(table, "html.parser").tbody("tr")]
+    assert rows == [
+        ["veredicto", "mejor", "peor", "cambia"],
+        ["pérdida", "0,0811", "0,1000", "+0,0189"],
+        ["exactitud", "97,52", "97,12", "−0,40"],
+    ]
+    assert '<a href="corridas/otra.html">otra</a>: <code>data_path = &lt;b&gt;</code>' in table
 
 
 def test_types_are_translated():
@@ -135,7 +138,7 @@ def format_reference(kind, author, editor="", **fields):
     """Una referencia, como texto, con sus espacios duros como espacios."""
     people = {"author": author, "editor": editor}
     persons = {role: [Person(name) for name in names.split(", ")] for role, names in people.items() if names}
-    text = str(referencias.Style().format_entry("1", Entry(kind, fields, persons)).text)
+    text = str(references.Style().format_entry("1", Entry(kind, fields, persons)).text)
     return text.replace("<nbsp>", " ").replace("<newblock>", " ")
 
 
@@ -155,11 +158,11 @@ def test_references_are_in_spanish():
 def test_the_page_of_references_uses_the_style(tmp_path):
     """«Referencias», construida con la configuración del libro, las tiene todas y ninguna dice «and» ni «In»."""
     config = yaml.safe_load((BOOK / "_config.yml").read_text("utf-8"))
-    assert config["sphinx"]["local_extensions"]["referencias"] == "_ext"
+    assert config["sphinx"]["local_extensions"]["references"] == "_ext"
     for name in ("referencias.md", *config["bibtex_bibfiles"]):
         (tmp_path / name).write_bytes((BOOK / name).read_bytes())
     overrides = {
-        "extensions": ["myst_parser", "sphinxcontrib.bibtex", "referencias"],
+        "extensions": ["myst_parser", "sphinxcontrib.bibtex", "references"],
         "root_doc": "referencias",
         "bibtex_bibfiles": config["bibtex_bibfiles"],
     }

@@ -7,18 +7,18 @@ import sys
 import time
 from pathlib import Path
 
-import cerrojo
-import correr
-import libro
+import execute
+import lock
 import nbformat
+import pages
 import psutil
 import pytest
 from sphinx.errors import ExtensionError
 
-ROOT = Path(__file__).parents[1]
-CORRER = [sys.executable, ROOT / "herramientas" / "correr.py"]
+ROOT = Path(__file__).parents[2]
+EXECUTE = [sys.executable, ROOT / "tools" / "execute.py"]
 PAPERMILL = [sys.executable, "-m", "papermill", "--no-progress-bar"]
-# Avisa de que ha empezado y no termina, salvo que alguien deje el fichero «corto».
+# Avisa de que ha empezado y no termina, salvo que alguien deje el archivo «corto».
 BUSY = """
 import os, pathlib, time
 pathlib.Path("pid").write_text(str(os.getpid()))
@@ -58,12 +58,12 @@ def kill(process):
 
 
 def test_killed_while_running_notebooks(notebook):
-    """Un correr.py muerto deja el cuaderno intacto; mientras vive, otro se niega; el siguiente empieza de cero."""
+    """Un execute.py muerto deja el cuaderno intacto; mientras vive, otro se niega; el siguiente empieza de cero."""
     path = notebook("print('antes')", BUSY)
     before = path.read_bytes()
-    process = start([*CORRER, path.name], path.parent)
+    process = start([*EXECUTE, path.name], path.parent)
     second = subprocess.run(
-        [*CORRER, path.name], cwd=path.parent, capture_output=True, text=True, check=False, timeout=120
+        [*EXECUTE, path.name], cwd=path.parent, capture_output=True, text=True, check=False, timeout=120
     )
     assert second.returncode == 1
     assert second.stderr.startswith("q1.ipynb está en una carpeta cuyos cuadernos ejecuta ya otro proceso")
@@ -73,8 +73,8 @@ def test_killed_while_running_notebooks(notebook):
     while kernel in [p.pid for p in psutil.process_iter(["status"]) if p.info["status"] != psutil.STATUS_ZOMBIE]:
         time.sleep(0.1)  # el núcleo mira cada segundo si vive quien lo lanzó
     (path.parent / "corto").touch()
-    assert correr.main([path]) == 0
-    assert libro.executed(path.name, path.read_text(encoding="utf-8")).cells[0].outputs[0].text == "antes\n"
+    assert execute.main([path]) == 0
+    assert pages.executed(path.name, path.read_text(encoding="utf-8")).cells[0].outputs[0].text == "antes\n"
     assert {left.name for left in path.parent.iterdir()} == {"q1.ipynb", "pid", "empezada", "corto"}
 
 
@@ -86,10 +86,10 @@ def test_killed_while_repeating_a_notebook(notebook):
     assert path.read_bytes() == before
     rerun = path.with_name("corrida.ipynb")
     with pytest.raises(ExtensionError, match=r"corrida\.ipynb no se ejecutó desde su celda de código 2"):
-        libro.executed(rerun.name, rerun.read_text(encoding="utf-8"))
+        pages.executed(rerun.name, rerun.read_text(encoding="utf-8"))
     (path.parent / "corto").touch()
     assert subprocess.run([*PAPERMILL, "q1.ipynb", rerun.name], cwd=path.parent, check=False).returncode == 0
-    assert libro.executed(rerun.name, rerun.read_text(encoding="utf-8"))
+    assert pages.executed(rerun.name, rerun.read_text(encoding="utf-8"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="este sistema no tiene /dev/full")
@@ -98,7 +98,7 @@ def test_no_room_for_the_result(notebook, capsys):
     path = notebook("1 + 1")
     before = path.read_bytes()
     path.with_suffix(".ipynb.tmp").symlink_to("/dev/full")
-    assert correr.main([path]) == 1
+    assert execute.main([path]) == 1
     said = capsys.readouterr().err.splitlines()[-2:]
     assert said == [f"{path} no cabe: el disco está lleno.", "El cuaderno guardado queda como estaba."]
     assert path.read_bytes() == before
@@ -120,7 +120,7 @@ def on_a_disk(notebook, tmp_path):
         disk.mkdir()
         script = f'mount -t tmpfs -o size=256k none disco && cp "{path}" disco && {prepare} && "$@"; code=$?; '
         script += f'cmp "{path}" disco/q1.ipynb && ls disco >&2 && exit $code'
-        command = [*private, script, "sh", *CORRER, "disco/q1.ipynb"]
+        command = [*private, script, "sh", *EXECUTE, "disco/q1.ipynb"]
         process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert path.read_bytes() == before
         return process.returncode, process.stderr.splitlines()
@@ -146,7 +146,7 @@ def test_disk(on_a_disk, tmp_path, source, prepare, cause):
 
 def test_one_make_at_a_time(tmp_path):
     """Un segundo make en la misma carpeta se niega, con una frase, y puede en cuanto muere el primero."""
-    for name in ("Makefile", "herramientas"):
+    for name in ("Makefile", "tools"):
         (tmp_path / name).symlink_to(ROOT / name)
     free = {name: value for name, value in os.environ.items() if name not in {"CERROJO", "MAKEFLAGS", "MAKELEVEL"}}
     make = ["make", f"PYTHON={sys.executable}", "ayuda"]
@@ -155,14 +155,14 @@ def test_one_make_at_a_time(tmp_path):
         return subprocess.run(make, cwd=tmp_path, env=free, capture_output=True, text=True, check=False)
 
     assert again().returncode == 0
-    wrapper = [sys.executable, ROOT / "herramientas" / "cerrojo.py"]
+    wrapper = [sys.executable, ROOT / "tools" / "lock.py"]
     program = [sys.executable, "-c", "import time; print('en marcha', flush=True); time.sleep(600)"]
     first = subprocess.Popen([*wrapper, *program], cwd=tmp_path, stdout=subprocess.PIPE)
     assert first.stdout.readline() == b"en marcha\n"
     refused = again()
     assert refused.returncode != 0
     assert refused.stderr.startswith("Ya hay otro make en esta carpeta")
-    with pytest.raises(BlockingIOError), cerrojo.hold(tmp_path):
+    with pytest.raises(BlockingIOError), lock.hold(tmp_path):
         pass
     kill(first)
     assert again().returncode == 0

@@ -4,16 +4,17 @@ import copy
 import re
 from pathlib import Path
 
-import correr
+import execute
 import nbformat
 import papermill
-import procedencia
+import provenance
 import pytest
 
-from tarea4 import parameters
+from tarea4.report import q1, q2, q3, q4, q5
 
-ROOT = Path(__file__).parents[1]
-NAMES = ["q1", "q2", "q3", "q4", "q5"]
+ROOT = Path(__file__).parents[2]
+SCHEMAS = {"q1": q1, "q2": q2, "q3": q3, "q4": q4, "q5": q5}
+NAMES = list(SCHEMAS)
 MACHINE_PATH = re.compile(rf"{re.escape(str(ROOT))}|/(home|root|Users|tmp|site-packages)/|\b[A-Z]:\\")
 
 
@@ -35,7 +36,7 @@ def code(notebook):
 
 
 def figures(cell):
-    """Figuras de la celda, como las escribe `tarea4.report.figure`: el HTML de cada una."""
+    """Figuras de la celda, como las escribe `tarea4.report.html.figure`: el HTML de cada una."""
     return [html for out in cell.outputs if "<img" in (html := str(out.get("data", {}).get("text/html", "")))]
 
 
@@ -63,7 +64,7 @@ def test_outputs_are_clean(notebook):
 
 def test_no_trace_of_the_run_in_metadata(notebook):
     """No quedan los metadatos que `make` quita, y en los que pone no hay rutas de una máquina."""
-    assert correr.clean(copy.deepcopy(notebook)) == notebook
+    assert execute.clean(copy.deepcopy(notebook)) == notebook
     assert "papermill" not in str([notebook.metadata, *(cell.metadata for cell in notebook.cells)])
     assert "widgets" not in notebook.metadata
     assert not MACHINE_PATH.search(str(notebook.metadata))
@@ -72,7 +73,7 @@ def test_no_trace_of_the_run_in_metadata(notebook):
 def test_results_come_from_this_code(name, notebook):
     """Los resultados publicados salieron de este cuaderno, este `tarea4` y estos estudios: nada cambió después."""
     recorded = notebook.metadata.get("tarea4", {}).get("state")
-    current = procedencia.state(notebook, procedencia.sources())
+    current = provenance.state(notebook)
     assert recorded == current, f"algo cambió después de ejecutar {name}.ipynb: repítelo con make cuadernos"
 
 
@@ -88,24 +89,41 @@ def test_figures_are_described(notebook):
     assert not [kind for kind in kinds if kind.startswith("image/")]
 
 
-def test_code_is_short_and_folded(notebook):
-    """Ninguna celda, salvo la lista de parámetros, pasa de 12 líneas, y todas se pliegan tras «Mostrar el código»."""
+BUILDS_OR_TRAINS = re.compile(r"\b(plain|regularised|best_recipes|train|train_seeds|train_all)\(")
+
+
+def test_code_is_short(notebook):
+    """Ninguna celda, salvo la lista de parámetros, pasa de 12 líneas, y el cuaderno importa en 8 como mucho."""
     for cell in code(notebook):
         lines = [line for line in cell.source.splitlines() if line.strip()]
         assert len(lines) <= 12 or "parameters" in tags(cell), cell.source
-        assert {"hide-input", "remove-input", "hide-cell", "remove-cell"} & set(tags(cell)), cell.source
+    lines = "\n".join(cell.source for cell in code(notebook)).splitlines()
+    assert 0 < len([line for line in lines if re.match(r"\s*(import|from) ", line)]) <= 8
+
+
+def test_what_builds_and_trains_is_in_sight(notebook):
+    """Se ven las celdas que construyen y entrenan redes, y se pliegan las demás."""
+    in_sight = [cell for cell in code(notebook) if not {"hide-input", "remove-cell"} & set(tags(cell))]
+    assert in_sight == [cell for cell in code(notebook) if BUILDS_OR_TRAINS.search(cell.source) and not logits(cell)]
+    assert any("train_all(" in cell.source for cell in in_sight)
+
+
+def logits(cell):
+    """Si la celda solo reconstruye una red para leer sus logits."""
+    return "set_weights" in cell.source
 
 
 def test_parameters_cell(name, notebook):
-    """Hay una celda de parámetros, los declara todos con tipo y explicación, y la siguiente de código los comprueba."""
+    """Hay una celda de parámetros, con los de su capítulo, su tipo y su significado, y la siguiente los comprueba."""
     marked = ["parameters" in tags(cell) for cell in code(notebook)]
     assert marked.count(True) == 1
     assert "check_parameters(globals()" in code(notebook)[marked.index(True) + 1].source
     declared = papermill.inspect_notebook(ROOT / "book" / f"{name}.ipynb")
-    assert declared.keys() == getattr(parameters, name.upper()).model_fields.keys()
-    for parameter in declared.values():
-        assert parameter["inferred_type_name"] != "None", parameter
-        assert parameter["help"], parameter
+    fields = SCHEMAS[name].Parameters.model_fields
+    assert {key: parameter["help"] for key, parameter in declared.items()} == {
+        key: field.description for key, field in fields.items()
+    }
+    assert all(parameter["inferred_type_name"] != "None" for parameter in declared.values())
 
 
 TYPED = re.compile(r"\d+[.,]\d+|\d+\s?%")

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from test_book import BOOK, build, copy
 
-NAME = '<script>alert(1)</script>&"c" <b>.npz'  # la barra separa una carpeta de un fichero
+NAME = '<script>alert(1)</script>&"c" <b>.npz'  # la barra separa una carpeta de un archivo
 # Python lo ejecuta al arrancar, también en el núcleo del cuaderno: anota e impide lo que salga de la máquina.
 BLOCK = """
 import os, sys

@@ -57,7 +57,7 @@ MISSED = """() => [...document.querySelectorAll("a[href], button, select, summar
 
 
 class GzipHandler(http.server.SimpleHTTPRequestHandler):
-    """Sirve los ficheros comprimidos, como un servidor de páginas."""
+    """Sirve los archivos comprimidos, como un servidor de páginas."""
 
     def do_GET(self):
         path = Path(self.translate_path(self.path))
@@ -124,7 +124,7 @@ def test_interface_is_in_spanish(site, page):
         if "?" in name:
             page.wait_for_function("/[Ee]ncontr|coincid/.test(document.querySelector('#search-results').innerText)")
         assert page.locator("html").get_attribute("lang") == "es"
-        # los nombres de módulos, funciones y ficheros no se traducen
+        # los nombres de módulos, funciones y archivos no se traducen
         texts = [
             re.sub(r"\btarea4(\.\w+)*|\w+\(\)|\w*\.(py|md|ipynb|pdf)\b", "", text) for text in page.evaluate(TEXTS)
         ]
@@ -233,7 +233,7 @@ def test_a_rerun_is_compared_with_the_published(site, tmp_path):
 
 def test_pdf(site, browser_path, tmp_path):
     """El PDF tiene portada, índice con páginas, números de página y etiquetas; no lleva código y cabe en un correo."""
-    subprocess.run([sys.executable, ROOT / "herramientas" / "pdf.py", site, tmp_path / "informe.pdf"], check=True)
+    subprocess.run([sys.executable, ROOT / "tools" / "pdf.py", site, tmp_path / "informe.pdf"], check=True)
     assert (tmp_path / "informe.pdf").stat().st_size <= 5e6
     report = PdfReader(tmp_path / "informe.pdf")
     texts = [page.extract_text() for page in report.pages]

@@ -5,12 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special, stats
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
 from tarea4 import evaluation, models
-from tarea4.training import train_seeds
+from tarea4.training import SENSES, Run, train_seeds
 
 
 @pytest.fixture(scope="module")
@@ -104,167 +102,6 @@ def test_validation_results_are_the_results_without_test(small, runs):
     pd.testing.assert_frame_equal(chosen_on, whole.drop(columns=["test_loss", "test_accuracy"]))
 
 
-def test_mean_interval_by_hand():
-    """Para 1, 2, 3, 4, 5: media 3 y semiancho t(0,975; 4) · sqrt(2,5 / 5), con la t de las tablas."""
-    interval = evaluation.mean_interval([1, 2, 3, 4, 5])
-    half = 2.776 * np.sqrt(2.5 / 5)
-    assert interval == pytest.approx((3, 3 - half, 3 + half), abs=1e-3)  # la t de las tablas tiene 3 decimales
-
-
-def test_mean_interval_of_too_little_is_unbounded():
-    """Con un valor no hay intervalo; con valores iguales es un punto; un NaN no se esconde."""
-    assert evaluation.mean_interval([0.5]) == (0.5, -np.inf, np.inf)
-    assert evaluation.mean_interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
-    assert np.isnan(evaluation.mean_interval([0.5, np.nan])).all()
-
-
-@pytest.mark.parametrize(
-    ("values", "confidence", "name"),
-    [([], 0.95, "values"), ([[1.0]], 0.95, "values"), ([1.0], 0, "confidence"), ([1.0], 1, "confidence")],
-)
-def test_mean_interval_rejects_what_it_cannot_use(values, confidence, name):
-    """El error nombra el argumento."""
-    with pytest.raises(ValueError, match=f"^{name}:"):
-        evaluation.mean_interval(values, confidence)
-
-
-def test_mean_interval_covers_the_mean_as_often_as_it_says():
-    """De 4 000 muestras normales de 5 valores, el 95 % de los intervalos contiene la media."""
-    samples = np.random.default_rng(0).normal(size=(4000, 5))
-    covered = [low <= 0 <= high for _, low, high in map(evaluation.mean_interval, samples)]
-    assert np.mean(covered) == pytest.approx(0.95, abs=4 * np.sqrt(0.95 * 0.05 / 4000))  # cuatro errores estándar
-
-
-def test_paired_difference_agrees_with_scipy():
-    """La diferencia, el intervalo y el valor p son los de la prueba t de una muestra sobre las diferencias."""
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(0.08, 0.01, (2, 7))
-    for confidence in (0.8, 0.95, 0.99):
-        comparison = evaluation.paired_difference(a, b, confidence)
-        test = stats.ttest_1samp(a - b, 0)
-        expected = (np.mean(a - b), *test.confidence_interval(confidence), test.pvalue)
-        assert comparison[:4] == pytest.approx(expected)
-        assert comparison[4:] == (7, confidence)
-
-
-def test_paired_difference_pairs_by_seed():
-    """Lo que ambas redes deben a la semilla se cancela: un efecto menor que la dispersión entre semillas se ve."""
-    a = np.array([0.10, 0.30, 0.50, 0.70, 0.90])
-    b = a - np.array([0.010, 0.011, 0.009, 0.012, 0.008])
-    comparison = evaluation.paired_difference(a, b)
-    assert comparison.low > 0
-    assert stats.ttest_ind(a, b).pvalue > 0.9
-
-
-@pytest.mark.parametrize("shift", np.linspace(-2, 2, 21))
-def test_interval_excludes_zero_just_when_p_is_small(shift):
-    """El intervalo y el valor p nunca se contradicen."""
-    a = np.random.default_rng(2).normal(shift, 1, 6)
-    comparison = evaluation.paired_difference(a, np.zeros(6))
-    assert (comparison.low > 0 or comparison.high < 0) == (comparison.p_value < 0.05)
-
-
-def test_one_pair_proves_nothing():
-    """Con una semilla, por grande que sea la diferencia, el intervalo es infinito y p es 1."""
-    assert evaluation.paired_difference([5.0], [1.0])[:5] == (4, -np.inf, np.inf, 1, 1)
-
-
-def test_equal_runs_differ_by_nothing():
-    """Redes iguales en todas las semillas: diferencia cero, sin duda y sin advertencias."""
-    assert evaluation.paired_difference([0.1, 0.2, 0.3], [0.1, 0.2, 0.3])[:4] == (0, 0, 0, 1)
-
-
-def test_constant_difference_is_left_to_the_sign_test():
-    """Una misma diferencia en 5 semillas no basta (p = 2 · 0,5⁵ = 0,0625); en 6, sí (0,03125)."""
-    five, six = (evaluation.paired_difference(np.arange(n) + 2.0, np.arange(n)) for n in (5, 6))
-    assert five[:4] == pytest.approx((2, -np.inf, np.inf, 0.0625))
-    assert six[:4] == pytest.approx((2, 2, 2, 0.03125))
-
-
-def test_rounding_of_float32_is_not_evidence():
-    """Diferencias que solo varían por el redondeo de float32 cuentan como iguales."""
-    a = np.float32([0.91, 0.92, 0.93, 0.94])
-    b = np.float32([0.90, 0.91, 0.92, 0.93])
-    assert np.ptp(a.astype(float) - b.astype(float)) > 0
-    comparison = evaluation.paired_difference(a, b)
-    assert comparison.low == -np.inf
-    assert comparison.p_value == pytest.approx(2 * 0.5**4)
-
-
-def test_paired_difference_keeps_missing_values_visible():
-    """Una semilla que no llegó (None) deja la comparación sin resultado, en vez de esconderse."""
-    assert np.isnan(evaluation.paired_difference([3, None, 4], [1, 2, 3])[:4]).all()
-
-
-def test_paired_difference_needs_pairs():
-    """Con distinto número de semillas no hay parejas."""
-    with pytest.raises(ValueError, match=r"^b:"):
-        evaluation.paired_difference([1.0, 2.0], [1.0])
-
-
-def test_mcnemar_by_hand():
-    """Ocho aciertos solo de la primera y uno solo de la segunda: p = 2 · (1 + 9) / 2⁹."""
-    y = np.zeros(20, int)
-    a, b = np.zeros(20, int), np.zeros(20, int)
-    b[:8], a[8], a[9:12], b[9:12] = 1, 1, 1, 2  # las tres últimas las fallan ambas
-    assert evaluation.mcnemar(y, a, b) == pytest.approx((8, 1, 20 / 512))
-    assert evaluation.mcnemar(y, b, a) == pytest.approx((1, 8, 20 / 512))
-    assert evaluation.mcnemar(y, a, a) == (0, 0, 1)
-
-
-def test_standard_error_by_hand():
-    """El 98 % en 10 000 imágenes tiene un error estándar de 0,14 puntos."""
-    assert evaluation.standard_error(0.98, 10_000) == pytest.approx(0.0014)
-    for accuracy, n in ((1.2, 10), (0.5, 0), (float("nan"), 10)):
-        with pytest.raises(ValueError, match=r"^accuracy, n:"):
-            evaluation.standard_error(accuracy, n)
-
-
-def test_calibration_by_hand():
-    """Dos tramos: 0,6 y 0,8 con un acierto (ECE 0,2), y 0,3 vacío; los bordes caen en el tramo de abajo."""
-    probabilities = np.array([[0.6, 0.4], [0.2, 0.8], [0.5, 0.5]])
-    result = evaluation.calibration(np.array([0, 0, 0]), probabilities, n_bins=2)
-    assert result.bins["count"].tolist() == [1, 2]
-    assert result.bins["confidence"].tolist() == pytest.approx([0.5, 0.7])
-    assert result.bins["accuracy"].tolist() == [1, 0.5]
-    assert result.ece == pytest.approx((1 * 0.5 + 2 * 0.2) / 3)
-    assert result.bins[["low", "high"]].to_numpy().tolist() == [[0, 0.5], [0.5, 1]]
-
-
-@pytest.mark.parametrize("n_bins", [1, 7, 10, 15])
-def test_calibration_agrees_with_scikit_learn(n_bins):
-    """Los tramos no vacíos son los de `calibration_curve`, y la ECE es su media ponderada."""
-    rng = np.random.default_rng(3)
-    probabilities = rng.dirichlet(np.full(4, 0.3), 500)
-    y = rng.integers(0, 4, 500)
-    result = evaluation.calibration(y, probabilities, n_bins)
-    hits, confidence = probabilities.argmax(1) == y, probabilities.max(1)
-    accuracy, mean_confidence = calibration_curve(hits, confidence, n_bins=n_bins)
-    filled = result.bins[result.bins["count"] > 0]
-    np.testing.assert_allclose(filled["accuracy"], accuracy)
-    np.testing.assert_allclose(filled["confidence"], mean_confidence)
-    assert result.bins["count"].sum() == 500
-    assert result.ece == pytest.approx(np.average(np.abs(accuracy - mean_confidence), weights=filled["count"]))
-
-
-def test_calibration_of_a_perfect_oracle_is_zero():
-    """Certezas que aciertan siempre: ECE cero, aunque el redondeo de softmax pase de 1."""
-    assert evaluation.calibration(np.array([1, 0]), np.float32([[0, 1.0000001], [1, 0]])).ece == 0
-
-
-def test_calibration_counts_an_output_without_confidence():
-    """Una imagen con todas sus salidas a cero, como puede darlas la sigmoide, cuenta en el primer tramo."""
-    result = evaluation.calibration(np.array([1, 0]), np.array([[0.0, 0.0], [0.9, 0.1]]), n_bins=2)
-    assert result.bins["count"].tolist() == [1, 1]
-    assert result.ece == pytest.approx(0.05)  # (0 + 0,1) / 2
-
-
-def test_calibration_rejects_what_is_not_a_probability():
-    """Las salidas de una red lineal no son confianzas, y el error lo dice."""
-    with pytest.raises(ValueError, match=r"^probabilities:.*2\.5"):
-        evaluation.calibration(np.array([0, 1]), np.array([[2.5, 0], [0.1, 0.2]]))
-
-
 def test_confusion_keeps_absent_classes():
     """Una clase sin imágenes ni predicciones conserva su fila y su columna."""
     cm = evaluation.confusion(np.array([0, 0, 2]), np.array([0, 2, 2]), 4)
@@ -289,11 +126,67 @@ def test_confident_errors_come_most_confident_first():
     assert evaluation.confident_errors(y, np.eye(2)[y], 9).size == 0
 
 
-def test_temperature_undoes_a_known_one():
-    """Si los logits de unas probabilidades exactas se multiplican por 3, la temperatura que los calibra es 3."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(20_000, 4))
-    y = np.array([rng.choice(4, p=p) for p in special.softmax(logits, axis=1)])
-    assert evaluation.temperature(y, special.softmax(logits, axis=1)) == pytest.approx(1, abs=0.05)
-    # 20 000 etiquetas sorteadas fijan la temperatura con un error típico del 1 %.
-    assert evaluation.temperature(y, special.softmax(3 * logits, axis=1)) == pytest.approx(3, rel=0.05)
+# Los tres sentidos llegan en épocas distintas, y la mejor de validación, la tercera, no es la primera ni la última.
+HISTORY = {
+    "loss": [0.9, 0.5, 0.2, 0.1, 0.05], "accuracy": [0.5, 0.7, 0.9, 0.95, 0.99],
+    "train_loss": [0.8, 0.4, 0.1, 0.05, 0.04], "train_accuracy": [0.6, 0.8, 0.95, 0.97, 0.98],
+    "val_loss": [0.7, 0.3, 0.25, 0.35, 0.6], "val_accuracy": [0.65, 0.88, 0.91, 0.9, 0.89],
+    "seconds": [9.0, 1.0, 3.0, 2.0, 2.0],
+}  # fmt: skip
+
+
+class Sized:
+    """Hace de red: solo cuenta parámetros."""
+
+    def count_params(self):
+        return 12
+
+
+def run(seed, **changes):
+    """Un entrenamiento con `HISTORY`, o con los cambios dados."""
+    return Run(Sized(), seed, HISTORY | changes, seconds=20.0)
+
+
+def test_the_chosen_epoch_is_that_of_the_least_validation_loss():
+    """`best_epoch` y `best` salen de la validación, y no de la primera época, la última ni otra métrica."""
+    assert run(0).best_epoch == 3
+    assert {metric: run(0).best(metric) for metric in HISTORY} == {metric: each[2] for metric, each in HISTORY.items()}
+
+
+def test_reaching_looks_at_each_sense_apart():
+    """Cada sentido llega cuando llega; quien no llega espera una época más, a la mediana de sus segundos."""
+    table = evaluation.reaching({"b": [run(7), run(2, loss=[1.0] * 5)], "a": [run(7)]}, 0.3, 0.9)
+    assert table[["model", "seed", "sense"]].to_numpy().tolist() == [
+        [name, seed, sense] for name, seed in (("b", 7), ("b", 2), ("a", 7)) for sense in SENSES
+    ]
+    assert table["epoch"].fillna(0).tolist() == [3, 3, 3, 0, 3, 3, 3, 3, 3]
+    assert table["epochs_waited"].tolist() == [3, 3, 3, 6, 3, 3, 3, 3, 3]
+    assert table["seconds_waited"].tolist() == [2.0 * epochs for epochs in table["epochs_waited"]]
+    strict = evaluation.reaching({"a": [run(7)]}, 0.1, 0.95)
+    assert strict["epoch"].fillna(0).tolist() == [4, 3, 0]
+    both = evaluation.reaching({"a": [run(7)]}, 0.5, 0.9)  # la pérdida llega antes que la exactitud
+    assert both["epoch"].tolist() == [3, 3, 3]
+
+
+def test_validation_results_take_every_metric_at_the_chosen_epoch():
+    """Por fila, un entrenamiento, en el orden dado; todas las métricas son las de la época elegida en validación."""
+    other = run(2, val_loss=[0.9, 0.2, 0.5, 0.6, 0.7])
+    table = evaluation.validation_results({"b": [run(7), other], "a": [run(7)]})
+    assert table[["model", "seed", "best_epoch"]].to_numpy().tolist() == [["b", 7, 3], ["b", 2, 2], ["a", 7, 3]]
+    assert table[["parameters", "epochs", "seconds"]].to_numpy().tolist() == [[12, 5, 20.0]] * 3
+    for metric in (prefix + name for prefix in SENSES for name in ("loss", "accuracy")):
+        assert table[metric].tolist() == [HISTORY[metric][2], other.history[metric][1], HISTORY[metric][2]]
+
+
+def test_the_best_model_is_that_of_the_least_mean_validation_loss():
+    """Ni la prueba, ni la mejor semilla, ni el orden deciden: decide la media de validación."""
+    rows = [
+        ("a", 0.30, 0.01),
+        ("b", 0.35, 0.05),
+        ("a", 0.30, 0.01),
+        ("b", 0.05, 0.05),
+        ("c", 0.01, 0.0),
+        ("c", 0.9, 0.0),
+    ]
+    explored = pd.DataFrame(rows, columns=["model", "val_loss", "test_loss"])
+    assert evaluation.best_model(explored) == "b"

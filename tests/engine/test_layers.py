@@ -1,4 +1,4 @@
-"""Prueba `tarea4.layers`: el azar con claves tiene la distribución pedida y, sin claves, todo es lo de Keras."""
+"""Prueba `tarea4.engine.layers`: el azar con claves tiene la distribución pedida, y lo demás es lo de Keras."""
 
 import functools
 import itertools
@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tarea4 import layers
+from tarea4.engine import layers
 
 SHAPE = (1000, 1001)
 N = SHAPE[0] * SHAPE[1]
@@ -19,18 +19,21 @@ N = SHAPE[0] * SHAPE[1]
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_dense_in_xla_is_that_of_keras(units, use_bias):
     """Compilada, estrecha o ancha, la capa da las salidas y los gradientes que sin compilar, que son los de Keras."""
-    layer, x = layers.Dense(units, activation="relu", use_bias=use_bias), tf.random.stateless_normal((16, 30), (1, 2))
+    x = tf.random.stateless_normal((16, 30), (1, 2))
+    ours, theirs = (kind.Dense(units, activation="relu", use_bias=use_bias) for kind in (layers, keras.layers))
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+    ours.set_weights(theirs.get_weights())
 
-    def run():
+    def run(layer):
         with tf.GradientTape() as tape:
             tape.watch(x)
             outputs = layer(x, training=True)
             loss = tf.reduce_sum(outputs**2)
         return [outputs, *tape.gradient(loss, [x, *(variable.value for variable in layer.trainable_variables)])]
 
-    expected = run()
-    layer.in_xla = True
-    for a, b in zip(tf.function(run, jit_compile=True)(), expected, strict=True):
+    compiled = tf.function(lambda: run(ours), jit_compile=True)()
+    for a, b in zip(compiled, run(theirs), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)  # el orden de las sumas, en float32
 
 
@@ -51,13 +54,6 @@ def test_dropout_with_keys_has_its_rate(rate):
     for found, expected in [(dropped[0], rate), *((a & b, rate**2) for a, b in pairs)]:
         assert abs(found.mean() - expected) <= 5 * np.sqrt(expected * (1 - expected) / n)
     np.testing.assert_array_equal(layer(tf.ones((2, 3)), training=False), np.ones((2, 3)))
-
-
-def test_dropout_without_keys_is_that_of_keras():
-    """Sin claves dadas, sortea las suyas como Keras."""
-    x = tf.ones((100, 100))
-    expected = keras.layers.Dropout(0.3, seed=1)(x, training=True)
-    np.testing.assert_array_equal(layers.Dropout(0.3, seed=1)(x, training=True), expected)
 
 
 def with_keys(layer, keys, x):
@@ -121,13 +117,11 @@ def test_bits_are_uniform():
         assert stats.chisquare(np.bincount(values, minlength=256)).pvalue > 1e-6
 
 
-def test_noise_without_keys_is_that_of_keras():
-    """Sin claves dadas, sortea las suyas como Keras; al predecir no hace nada."""
-    x = tf.ones((100, 100))
-    expected = keras.layers.GaussianNoise(0.3, seed=1)(x, training=True)
-    layer = layers.GaussianNoise(0.3, seed=1)
-    np.testing.assert_array_equal(layer(x, training=True), expected)
-    np.testing.assert_array_equal(layer(x, training=False), x)
+def test_nothing_is_drawn_when_predicting():
+    """Al predecir, ni dropout ni ruido tocan la entrada, tampoco sin claves."""
+    x = tf.ones((4, 3))
+    for layer in (layers.Dropout(0.5), layers.GaussianNoise(0.5)):
+        np.testing.assert_array_equal(layer(x, training=False), x)
 
 
 def test_penalty_equals_that_of_keras():
@@ -142,3 +136,71 @@ def test_penalty_equals_that_of_keras():
     np.testing.assert_allclose(dense[0].losses[0], dense[1].losses[0], rtol=1e-5)
     by_hand = (0.3 * np.abs(outputs[0]).sum() + 0.7 * np.square(outputs[0]).sum()) / 16
     np.testing.assert_allclose(dense[0].losses[0], by_hand, rtol=1e-5)
+
+
+def network():
+    """Una red con todo lo que el motor sustituye, y una penalización de pesos que no toca."""
+    kit, penalty = keras.layers, keras.regularizers
+    hidden = [kit.Dropout(0.3, name="d"), kit.Dense(5, kernel_regularizer=penalty.L1L2(0.1, 0.2), name="a")]
+    hidden += [kit.GaussianNoise(0.4, name="n"), kit.BatchNormalization(name="b")]
+    hidden += [kit.Dense(4, activity_regularizer=penalty.L1(0.5), name="c"), kit.Dense(3, name="o")]
+    model = keras.Sequential([keras.Input((7,), name="i"), *hidden], name="s")
+    model.compile(keras.optimizers.Adam(0.01, name="adam"), "mse", metrics=["accuracy"])
+    return model
+
+
+def test_the_engines_copy_is_the_same_network():
+    """La copia cambia solo las clases que debe y lo que será argumento; nombres y compilación son los mismos."""
+    model = network()
+    copy = layers.build(layers.template(model))
+    kinds = [type(layer) for layer in copy.layers]
+    assert kinds == [
+        layers.Dropout, layers.Dense, layers.GaussianNoise, keras.layers.BatchNormalization, layers.Dense, layers.Dense,
+    ]  # fmt: skip
+    assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+    assert copy.layers[1].kernel_regularizer.get_config() == model.layers[1].kernel_regularizer.get_config()
+    assert [copy.layers[0].rate, copy.layers[2].stddev, layers.penalties(copy)[0].get_config()["l1"]] == [0, 0, 0]
+    assert copy.optimizer.get_config() == model.optimizer.get_config()
+    assert copy.loss == "mse"
+
+
+def test_networks_share_a_function_only_if_arguments_tell_them_apart():
+    """Tasas y alfas no cambian el texto que comparten; capas, penalizaciones de pesos u optimizador, sí."""
+    texts = [layers.template(network())]
+    changes = [
+        lambda m: setattr(m.layers[0], "rate", 0.1), lambda m: setattr(m.layers[2], "stddev", 0.1),
+        lambda m: setattr(m.layers[4].activity_regularizer, "l1", 0.1),
+        lambda m: setattr(m.layers[1].kernel_regularizer, "l2", 0.1),
+        lambda m: setattr(m.layers[1], "activation", keras.activations.relu),
+        lambda m: setattr(m.optimizer, "learning_rate", 0.02),
+    ]  # fmt: skip
+    for change in changes:
+        model = network()
+        change(model)
+        texts.append(layers.template(model))
+    assert [text == texts[0] for text in texts] == [True, True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.AlphaDropout(0.2), keras.layers.GaussianDropout(0.2),
+        keras.layers.Dropout(0.2, noise_shape=(1, 4)), keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.2)]),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)  # fmt: skip
+def test_other_random_layers_are_refused_by_name(layer):
+    """Una capa de azar que el motor no sabe sortear se rechaza con una frase que la nombra."""
+    model = keras.Sequential([keras.Input((4,)), layer, keras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    with pytest.raises(ValueError, match=f"model: la capa {layer.name}, de tipo {type(layer).__name__}"):
+        layers.check(model)
+
+
+def test_averaged_weights_are_refused():
+    """`fit` termina poniendo los pesos promediados; aquí no, y se dice."""
+    model = network()
+    layers.check(model)
+    model.compile(keras.optimizers.Adam(use_ema=True), "mse")
+    with pytest.raises(ValueError, match="use_ema=True"):
+        layers.check(model)

@@ -1,16 +1,18 @@
-"""Prueba `tarea4.memory`: se recuerda lo que se entrenó igual, y solo eso."""
+"""Prueba `tarea4.engine.memory`: se recuerda lo que se entrenó igual, y solo eso."""
 
 import dataclasses
 import errno
+import os
 
 import numpy as np
 import pytest
 
-from tarea4 import memory, models
+from tarea4 import models
+from tarea4.engine import code, memory
+from tarea4.search.recipes import Recipe
 from tarea4.training import train_seeds
 
 SIZES = (6,)
-OPTIONS = {"epochs": 2, "batch_size": 128, "patience": None, "train_metrics": True}
 
 
 @pytest.fixture
@@ -39,40 +41,60 @@ def test_the_second_time_nothing_is_trained(small, cache, monkeypatch):
 
 
 def test_the_key_depends_on_all_that_decides(small, cache, monkeypatch):
-    """Cambiar alfas, tasa, capas, datos, semilla, una opción o un interruptor del procesador cambia la clave."""
-    model = models.regularised(SIZES, dropout=0.1, alpha_l1=1e-4)
-    base = memory.key(model, small, 0, OPTIONS)
-    assert base == memory.key(models.regularised(SIZES, dropout=0.1, alpha_l1=1e-4), small, 0, OPTIONS)
+    """Otra alfa, tasa, capa, penalización, imagen, semilla, opción, código o procesador es otro entrenamiento."""
+    trained = []
+    monkeypatch.setattr(memory, "_read", lambda path: trained.append(path.stem))
+
+    def key(model=None, data=small, seed=0, **options):
+        train_seeds(model or models.regularised(SIZES, alpha_l1=1e-4), data, [seed], **{"epochs": 1} | options)
+        return trained[-1]
+
+    base = key()
+    assert base == key()
     x_train = small.x_train.copy()
     x_train[0, 0] += 0.5
     others = [
-        memory.key(models.regularised(SIZES, dropout=0.1, alpha_l1=1e-5), small, 0, OPTIONS),
-        memory.key(models.regularised(SIZES, dropout=0.2, alpha_l1=1e-4), small, 0, OPTIONS),
-        memory.key(models.regularised((7,), dropout=0.1, alpha_l1=1e-4), small, 0, OPTIONS),
-        memory.key(model, dataclasses.replace(small, x_train=x_train), 0, OPTIONS),
-        memory.key(model, small, 1, OPTIONS),
-        memory.key(model, small, 0, OPTIONS | {"epochs": 3}),
-    ]
+        key(models.regularised(SIZES, alpha_l1=1e-5)), key(models.regularised(SIZES, alpha_l1=1e-4, dropout=0.1)),
+        key(models.regularised((7,), alpha_l1=1e-4)), key(models.regularised(SIZES, alpha_l2=1e-4)),
+        key(data=dataclasses.replace(small, x_train=x_train)), key(seed=1), key(epochs=2), key(batch_size=64),
+        key(train_metrics=False),
+    ]  # fmt: skip
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "cero")
-    others.append(memory.key(model, small, 0, OPTIONS))
-    assert None not in others
+    others.append(key())
+    monkeypatch.setattr(code, "digest", lambda source: "otro código")
+    others.append(key())
     assert len({base, *others}) == 1 + len(others)
 
 
+def test_the_code_that_decides_is_that_of_training_and_of_the_network(small, monkeypatch):
+    """La clave resume el código al que llega `tarea4.training` y, si lo hay, el de la clase de la red."""
+    asked = []
+    monkeypatch.setattr(code, "digest", lambda source: asked.append(source) or "")
+    for model in (models.plain(SIZES), Recipe(SIZES, epsilon=0.1).build(small)):
+        memory._key(model, {})
+    assert [set(code.reached(source)) for source in asked] == [DECISIVE, DECISIVE | {"tarea4.search.recipes"}]
+
+
+DECISIVE = {
+    *("tarea4.training", "tarea4.data", "tarea4.engine"),
+    *(f"tarea4.engine.{name}" for name in ("code", "epoch", "layers", "memory")),
+}
+
+
 def test_a_broken_file_is_trained_again(small, cache):
-    """Un fichero cortado por la mitad no se usa: se entrena otra vez y se sustituye."""
+    """Un archivo cortado por la mitad no se usa: se entrena otra vez y se sustituye."""
     first = train_seeds(models.plain(SIZES), small, [0], epochs=1)
     (path,) = cache.glob("*.npz")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     again = train_seeds(models.plain(SIZES), small, [0], epochs=1)
     assert again[0].history["val_loss"] == first[0].history["val_loss"]
-    assert memory.recall(path.stem)
+    assert memory._read(path)
 
 
 def test_without_a_folder_nothing_is_kept(small, tmp_path, monkeypatch):
     """Con la variable vacía, o con una carpeta que no se puede crear, se entrena y no se guarda nada."""
-    blocked = tmp_path / "fichero"
+    blocked = tmp_path / "archivo"
     blocked.write_text("")
     for value in ("", str(blocked / "dentro")):
         monkeypatch.setenv("TAREA4_CACHE", value)
@@ -81,25 +103,27 @@ def test_without_a_folder_nothing_is_kept(small, tmp_path, monkeypatch):
 
 
 def test_a_full_disk_leaves_nothing_behind(cache, monkeypatch):
-    """Si el disco se llena a media escritura, el entrenamiento sigue y no queda un fichero a medias."""
+    """Si el disco se llena a media escritura, el entrenamiento sigue y no queda un archivo a medias."""
 
     def fill(path, **arrays):
         path.write_bytes(b"PK")
         raise OSError(errno.ENOSPC, "no cabe")
 
     monkeypatch.setattr(np, "savez", fill)
-    memory.keep("clave", [np.zeros(3)], {"seconds": 1})
+    assert memory.remember(models.plain(SIZES), {}, lambda: ([np.zeros(3)], {"seconds": 1}))[1] == {"seconds": 1}
     assert list(cache.iterdir()) == []
-    assert memory.recall("clave") is None
 
 
 def test_the_oldest_files_go(cache, monkeypatch):
-    """Nunca hay más ficheros que el máximo; se va el más antiguo."""
+    """Nunca hay más archivos que el máximo; se va el más antiguo."""
     monkeypatch.setattr(memory, "MAX_FILES", 2)
+    model = models.plain(SIZES)
     for i in range(4):
-        memory.keep(f"clave{i}", [np.full(3, i)], {"seconds": i})
+        memory.remember(model, {"seed": i}, lambda i=i: ([np.full(3, i)], {"seconds": i}))
+        for path in cache.iterdir():  # la hora de un archivo puede tener menos precisión que este bucle
+            os.utime(path, (path.stat().st_mtime - 10,) * 2)
     assert len(list(cache.iterdir())) == 2
-    weights, notes = memory.recall("clave3")
+    weights, notes = memory.remember(model, {"seed": 3}, None)
     np.testing.assert_array_equal(weights[0], [3, 3, 3])
     assert notes == {"seconds": 3}
 
