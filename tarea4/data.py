@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 MNIST_PATH = Path(__file__).with_name("mnist.npz")
 VALIDATION_FRACTION = 0.1
@@ -46,7 +45,7 @@ class Dataset:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Lo que una red debe saber de los datos: `input_size` y `n_classes`."""
+        """`input_size` y `n_classes`, que es lo que una red debe saber de los datos."""
         return {"input_size": self.input_size, "n_classes": self.n_classes}
 
     @functools.cached_property
@@ -113,6 +112,8 @@ def stratified(data: Dataset, seed: int = 0) -> Dataset:
     ----------
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
+    from sklearn.model_selection import train_test_split  # tarda casi un segundo en importarse, y pocos la necesitan
+
     x, y = (np.concatenate([getattr(data, f"{axis}_{split}") for split in ("train", "val")]) for axis in "xy")
     # Cada clase debe caber en las dos partes; si no, no hay proporción que guardar.
     counts, smaller = np.bincount(y, minlength=data.n_classes), min(len(data.x_train), len(data.x_val))
@@ -149,7 +150,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files if name in ARRAYS}
-    except Exception as error:  # un fichero dañado hace saltar a zipfile y a NumPy de muchas maneras
+    except Exception as error:  # un archivo dañado hace saltar a zipfile y a NumPy de muchas maneras
         problem = "no se puede leer, está vacío, truncado, contiene objetos de Python, no cabe o no es un .npz"
         raise _invalid(path, problem) from error
     if missing := [name for name in ARRAYS if name not in arrays]:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tqdm.keras import TqdmCallback
 
 from tarea4.data import Dataset
-from tarea4.engine.epoch import as_tensors, compiled
+from tarea4.engine.epoch import compiled
 from tarea4.engine.memory import remember
 
 # Los sentidos de una métrica, por el prefijo que llevan en `Run.history`.
@@ -142,7 +142,7 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
         raise ValueError("seeds: se recibió una lista vacía y se admite una semilla o más.")
     jobs = [(name, seed) for name in trainings for seed in seeds]
     n_threads = min(len(jobs), joblib.cpu_count())  # los que este proceso puede usar, no los de la máquina
-    tensors = as_tensors(data)
+    tensors = {split: _tensors(data, split) for split in ("train", "val")}
     with ThreadPoolExecutor(n_threads) as pool:
         # Si uno falla, los que no han empezado ya no empiezan.
         done = pool.map(lambda job: _train(trainings[job[0]], *job, data, tensors), jobs)
@@ -155,13 +155,11 @@ _BUILDING = threading.Lock()  # los pesos iniciales salen de un estado al azar c
 
 def _train(training: Training, name: str, seed: int, data: Dataset, tensors: dict[str, tuple]) -> Run:
     start, copy = time.perf_counter(), _fresh_copy(training.model, seed)
-    if training.augment:
-        tensors = tensors | {"train": (tf.constant(data.x_train), tensors["train"][1])}
 
     def compute() -> tuple[list[np.ndarray], dict]:
         label = f"semilla {seed}" + (f" de {name}" if name else "")
         with _BUILDING:
-            engine = compiled(training.model, len(data.x_train), training.batch_size, tensors["train"][0].dtype)
+            engine = compiled(training.model, len(data.x_train), training.batch_size)
         history = engine.train(
             copy, tensors, seed, label,
             epochs=training.epochs, evaluated=["train", "val"] if training.train_metrics else ["val"],
@@ -176,6 +174,11 @@ def _train(training: Training, name: str, seed: int, data: Dataset, tensors: dic
         weights, notes = remember(training.model, parts, compute, richer=training.train_metrics)
         copy.set_weights(weights)
     return Run(copy, seed, **notes)
+
+
+def _tensors(data: Dataset, split: str) -> tuple[tf.Tensor, tf.Tensor]:
+    labels = tf.one_hot(getattr(data, f"y_{split}"), data.n_classes)
+    return tf.constant(getattr(data, f"x_{split}")), labels
 
 
 def _fresh_copy(model: keras.Sequential, seed: int) -> keras.Sequential:

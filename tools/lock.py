@@ -1,6 +1,6 @@
 """El cerrojo de una carpeta: ``python3 tools/lock.py ORDEN ...`` la ejecuta si no hay otra en esta carpeta.
 
-No deja ficheros, y el sistema lo suelta cuando acaba el último proceso que lo tiene, también si lo matan.
+No deja archivos, y el sistema lo suelta cuando acaba el último proceso que lo tiene, también si lo matan.
 """
 
 import contextlib

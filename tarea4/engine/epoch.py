@@ -9,19 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tarea4.data import Dataset
 from tarea4.engine.layers import STRENGTHS, build, check, noisy, penalties, template
 
 BLOCK = 1000  # imágenes de entrenamiento que se evalúan juntas: sus activaciones caben en la caché del procesador
-# Donde producto y suma son una operación, k * HIGH + k * LOW es k / 255, redondeado una vez.
-HIGH = np.float32(1 / 255)
-LOW = np.float32(1 / 255 - float(HIGH))
 
 
 class Engine:
     """La época y la evaluación de una red, compiladas; sirven, también a la vez, para todas las redes como ella."""
 
-    def __init__(self, model: keras.Sequential, n_train: int, batch_size: int, dtype: tf.DType):
+    def __init__(self, model: keras.Sequential, n_train: int, batch_size: int):
         self.model = _with_state(model)
         self.noisy, self.penalties = noisy(model), penalties(model)
         self.n_train, self.batch_shape = n_train, (-(-n_train // batch_size), batch_size)
@@ -29,7 +25,7 @@ class Engine:
         order = tf.TensorSpec(self.batch_shape, tf.int32)
         keys = tf.TensorSpec((self.batch_shape[0], len(self.noisy), 2), tf.uint32)
         strengths, alphas = [number] * len(self.noisy), [(number, number)] * len(self.penalties)
-        train, val = (tf.TensorSpec((n_train, *x), dtype), tf.TensorSpec((n_train, *y))), tf.TensorSpec((None, *x))
+        train, val = (tf.TensorSpec((n_train, *x)), tf.TensorSpec((n_train, *y))), tf.TensorSpec((None, *x))
         self.functions = {
             "epoch": _function(self._run_epoch, *train, order, keys, strengths, alphas, xla=True),
             "train": _function(self._evaluate_blocks, *train, alphas, xla=True),
@@ -45,7 +41,7 @@ class Engine:
         def step(i):
             for k, layer in enumerate(self.noisy):
                 layer.keys = keys[i, k]
-            self.model.train_step((_decoded(tf.gather(x, order[i])), tf.gather(y, order[i])))
+            self.model.train_step((tf.gather(x, order[i]), tf.gather(y, order[i])))
             return (i + 1,)
 
         tf.while_loop(lambda i: i < order.shape[0], step, (0,))
@@ -56,10 +52,11 @@ class Engine:
 
     def _evaluate_blocks(self, x, y, alphas):
         self._set_alphas(alphas)
-        whole, rest = divmod(self.n_train, BLOCK)
+        size = min(BLOCK, self.n_train)
+        whole, rest = divmod(self.n_train, size)
 
         def add(i, totals):
-            block = self._totals(*(tf.slice(each, (i * BLOCK, 0), (BLOCK, each.shape[1])) for each in (x, y)))
+            block = self._totals(*(tf.slice(each, (i * size, 0), (size, each.shape[1])) for each in (x, y)))
             return i + 1, [a + b for a, b in zip(totals, block, strict=True)]
 
         totals = self._totals(x[self.n_train - rest :], y[self.n_train - rest :])
@@ -68,7 +65,7 @@ class Engine:
 
     def _totals(self, x, y):
         """Pérdida, aciertos y penalizaciones l1 y l2, sumados."""
-        outputs = self.model(_decoded(x), training=False)
+        outputs = self.model(x, training=False)
         loss = tf.reduce_sum(keras.losses.get(self.model.loss)(y, outputs))
         hits = tf.equal(tf.argmax(outputs, axis=-1), tf.argmax(y, axis=-1))
         terms = [tf.add_n(each) for each in zip(*(penalty.terms for penalty in self.penalties), strict=True)]
@@ -133,10 +130,10 @@ def _function(body: Callable, *signature, xla: bool) -> tf.types.experimental.Co
     return tf.function(body, jit_compile=xla, autograph=False).get_concrete_function(*signature)
 
 
-def compiled(model: keras.Sequential, n_train: int, batch_size: int, dtype: tf.DType = tf.float32) -> Engine:
+def compiled(model: keras.Sequential, n_train: int, batch_size: int) -> Engine:
     """El motor de las redes como `model`, ya compilado si lo hubo; ValueError si no sabe entrenarla."""
     check(model)
-    return _engine(template(model), n_train, min(batch_size, n_train), dtype)
+    return _engine(template(model), n_train, min(batch_size, n_train))
 
 
 @functools.lru_cache(maxsize=16)
@@ -154,30 +151,3 @@ def _with_state(model: keras.Sequential) -> keras.Sequential:
 def _variables(model: keras.Sequential) -> list[tf.Variable]:
     measured = [variable for metric in model.metrics for variable in metric.variables]
     return [variable.value for variable in (*model.weights, *model.optimizer.variables, *measured)]
-
-
-def as_tensors(data: Dataset) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-    """Imágenes y etiquetas, una por clase, de entrenamiento y validación.
-
-    Las imágenes de entrenamiento son bytes, que se mueven en la cuarta parte del tiempo, si así no cambia ninguna.
-    """
-    labels = {split: tf.one_hot(getattr(data, f"y_{split}"), data.n_classes) for split in ("train", "val")}
-    as_bytes = np.rint(255 * data.x_train).astype("uint8")
-    exact = (_every_byte() == np.arange(256, dtype="float32") / np.float32(255)).all()
-    same = exact and np.array_equal(_every_byte()[as_bytes], data.x_train)
-    return {
-        "train": (tf.constant(as_bytes if same else data.x_train), labels["train"]),
-        "val": (tf.constant(data.x_val), labels["val"]),
-    }
-
-
-def _decoded(x: tf.Tensor) -> tf.Tensor:
-    if x.dtype != tf.uint8:
-        return x
-    values = tf.cast(x, tf.float32)
-    return values * HIGH + values * LOW
-
-
-@functools.cache
-def _every_byte() -> np.ndarray:
-    return tf.function(_decoded, jit_compile=True)(tf.constant(np.arange(256, dtype="uint8"))).numpy()

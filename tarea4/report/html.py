@@ -17,19 +17,7 @@ def table(frame: pd.DataFrame, caption: str, *, index: bool = False) -> HTML:
 
 
 def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = None) -> HTML:
-    """Figura en SVG con pie, texto alternativo y, plegados, los números que dibuja.
-
-    Parameters
-    ----------
-    fig : Figure
-        Como la devuelve `tarea4.plots`.
-    caption : str
-        Qué mirar en ella.
-    alt : str
-        Lo mismo, para quien no la ve.
-    numbers : DataFrame, optional
-        Lo dibujado, como tabla.
-    """
+    """Figura en SVG con pie, texto alternativo y, plegados, los números que dibuja (`numbers`), si se dan."""
     source = f"data:image/svg+xml;base64,{base64.b64encode(fig._repr_svg_().encode()).decode()}"
     data = "" if numbers is None else (
         f"<details><summary>Los números de la figura</summary>{table(numbers, caption).data}</details>"

@@ -102,20 +102,10 @@ class Studied(Common):
 
 
 def check_parameters(namespace: Mapping[str, object], schema: type[Schema]) -> Schema:
-    """Comprueba los parámetros de un cuaderno y los convierte a su tipo.
+    """Comprueba los parámetros de un cuaderno y los convierte a su tipo, inmutable; las listas, a tuplas.
 
-    Parameters
-    ----------
-    namespace : mapping
-        Los `globals()` del cuaderno. Un nombre público con un literal que `schema` no declara es un error, salvo los
-        que calculan otras celdas: así vale lo mismo la primera vez que la segunda en el mismo núcleo.
-    schema : type
-        `Parameters` de uno de los capítulos: los que el cuaderno declara.
-
-    Returns
-    -------
-    BaseModel
-        De tipo `schema`, inmutable; las listas son tuplas.
+    `namespace` son los `globals()` del cuaderno. Un nombre público con un literal que `schema` no declara es un error,
+    salvo los que calculan otras celdas: así vale lo mismo la primera vez que la segunda en el mismo núcleo.
 
     Raises
     ------

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 from scipy.special import softmax
-from sklearn.preprocessing import normalize
 
 from tarea4.evaluation import confident_errors, predict
 from tarea4.report.claims import OUTCOMES, Answer, Claim
@@ -43,7 +42,8 @@ def output_ranges(outputs: dict[str, list[np.ndarray]]) -> pd.DataFrame:
 def confidences(runs: dict[str, list[Run]], x: np.ndarray) -> dict[str, list[np.ndarray]]:
     """Lo que se puede leer como probabilidad (n, k): softmax, y la sigmoide dividida entre su suma; la lineal, no."""
     read = {"softmax": "softmax", "sigmoide normalizada": "sigmoide"}
-    return {label: [normalize(predict(run.model, x), "l1") for run in runs[name]] for label, name in read.items()}
+    outputs = {label: [predict(run.model, x) for run in runs[name]] for label, name in read.items()}
+    return {label: [each / each.sum(axis=1, keepdims=True) for each in group] for label, group in outputs.items()}
 
 
 def choices_kept(logits: np.ndarray, probabilities: np.ndarray) -> int:

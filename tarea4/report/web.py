@@ -27,9 +27,9 @@ def web_model(runs: dict[str, Run], data: Dataset, *, examples: int = 3) -> str:
     networks = [
         {
             "name": name,
+            "layers": [layer for kept in run.model.layers if (layer := _layer(kept))],
             "parameters": run.model.count_params(),
             "accuracy": evaluate(run.model, data.x_test, data.y_test)["accuracy"],
-            "layers": [layer for kept in run.model.layers if (layer := _layer(kept))],
         }
         for name, run in runs.items()
     ]

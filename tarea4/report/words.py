@@ -84,16 +84,8 @@ def outcome(comparison: Comparison, *, lower_is_better: bool = False) -> Outcome
 def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparison: Comparison, where: str) -> str:
     """Frase que dice lo que una comparación emparejada permite decir, y nada más.
 
-    Parameters
-    ----------
-    name, other : str
-        Los dos modelos, con artículo: la diferencia es la del primero menos la del segundo.
-    metric : {"loss", "accuracy"}
-        Qué se compara: la pérdida, en nats, o la exactitud, en puntos porcentuales.
-    comparison : Comparison
-        Resultado de `tarea4.evaluation.paired_difference`.
-    where : str
-        Sobre qué imágenes: «en validación».
+    La diferencia es la de `name` menos la de `other`, los dos con artículo, en la pérdida (nats) o en la exactitud
+    (puntos); `where` dice sobre qué imágenes: «en validación».
     """
     if comparison.n < 2:
         return f"Con una sola semilla no hay intervalo, y nada prueba que {name} y {other} difieran {where}."

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from pydantic import BaseModel
 
 from tarea4.data import load
-from tarea4.report.parameters import Common, Path, Positive, Seed, Trials, check_parameters, meaning
+from tarea4.report.parameters import Common, Integer, Path, Positive, Seed, check_parameters, meaning
 from tarea4.search.run import search
 from tarea4.search.study import count, open_study
 
@@ -20,7 +20,9 @@ class Search(BaseModel):
     model_config = Common.model_config
 
     study: Literal["q4", "q5-presupuesto", "q5-largo", "q5-libre"] = meaning("estudio que se sigue", "q4")
-    n_trials: Trials = meaning("ensayos terminados que debe llegar a tener, entre todos los procesos", 150)
+    n_trials: Integer = meaning(
+        "ensayos terminados que debe llegar a tener, entre todos los procesos", 150, ge=1, le=100_000
+    )
     timeout: Positive | None = meaning("segundos tras los que no se empieza otro; sin ellos, no hay límite", None)
     storage: str = meaning("archivo del diario o URL de una base de datos; sin él, estudios/ESTUDIO.log", "")
     seed: Seed | None = meaning("semilla del muestreador; sin ella, una distinta cada vez", None)

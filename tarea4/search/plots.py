@@ -28,10 +28,7 @@ LOSS, GREY = quantity("val_loss")[0], "#999999"
 
 @STYLED
 def heatmap(losses: pd.DataFrame, together: dict[str, list[str]]) -> Figure:
-    """Pérdida de validación de una rejilla, de `tarea4.search.reading.grid_losses`; la menor va recuadrada.
-
-    Lo que falta queda en blanco. `together` da, por eje, los hiperparámetros que varían a la vez.
-    """
+    """Pérdida de validación de una rejilla (`grid_losses`), con nombres de `varied_together`; la menor, recuadrada."""
     texts = losses.map(lambda loss: "" if np.isnan(loss) else number(loss)).to_numpy()
     cell = max((WIDTH - 1) / len(losses.columns), 0.08 * max(map(len, texts.flat)))
     figure, [axis] = axes_grid(1, 1, cell * len(losses.columns) + 1, 1.2 + 0.45 * len(losses))

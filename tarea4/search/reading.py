@@ -54,15 +54,9 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
 
 
 def grid_losses(trials: pd.DataFrame, grid: list[dict[str, float]], x: str, y: str) -> pd.DataFrame:
-    """Pérdida de validación de los puntos de una rejilla, según dos de sus hiperparámetros: filas `y`, columnas `x`.
+    """Pérdida de validación de los puntos de una rejilla: filas `y`, columnas `x`; lo podado o no terminado es NaN.
 
-    De los ensayos solo cuentan los de `grid`, como `tarea4.search.spaces.GRID`; el que falta, por podado o por no
-    terminado, es NaN.
-
-    Raises
-    ------
-    ValueError
-        Si ningún ensayo es de la rejilla.
+    De los ensayos solo cuentan los de `grid`, como `tarea4.search.spaces.GRID`; si no hay ninguno, ValueError.
     """
     found = pd.DataFrame(grid, dtype=float).merge(trials[~trials["pruned"].astype(bool)], how="left")
     if found["val_loss"].isna().all():

@@ -23,59 +23,30 @@ BUDGET_2020 = 34_535
 class Recipe:
     """Una red y su entrenamiento: Dense-BatchNorm-activación en cada capa, con ruido, dropout y alfas opcionales.
 
-    Attributes
-    ----------
-    hidden_sizes : sequence of int
-        Unidades de cada capa oculta.
-    activation : {"relu", "gelu", "silu", "tanh"}
-        Activación de las capas ocultas.
-    batch_norm : bool
-        Si cada capa oculta normaliza por lotes antes de activar.
-    dropout, dropout_hidden : float
-        Tasas de dropout de la entrada y de tras cada capa oculta, en [0, 1).
-    noise, noise_hidden : float
-        Desviaciones del ruido gaussiano de la entrada y de antes de cada activación, de 0 en adelante.
-    alpha_l1, alpha_l2 : float
-        Factores de las penalizaciones sobre la activación de la última capa oculta, de 0 en adelante.
-    learning_rate, weight_decay : float
-        Los de AdamW.
-    schedule : {"constante", "coseno"}
-        Cómo cambia la tasa de aprendizaje: no cambia, o sube durante una época y baja después en coseno hasta 0.
-    batch_size, epochs : int
-        Imágenes por lote y épocas.
-    label_smoothing : float
-        Suavizado de las etiquetas, en [0, 1).
-    epsilon : float
-        Tamaño de la perturbación de FGSM con que se entrena además de con la imagen limpia; 0 es sin ella.
-    pool : bool
-        Si las imágenes se recortan y promedian antes (`tarea4.data.pooled`).
-    augment : bool
-        Si cada época ve las imágenes giradas, desplazadas y escaladas al azar.
-
     References
     ----------
     I. Loshchilov y F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
     I. Goodfellow et al., "Explaining and harnessing adversarial examples", ICLR 2015.
     """
 
-    hidden_sizes: Sequence[int]
+    hidden_sizes: Sequence[int]  # unidades de cada capa oculta
     activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
-    batch_norm: bool = True
-    dropout: float = 0.0
+    batch_norm: bool = True  # si cada capa oculta normaliza por lotes antes de activar
+    dropout: float = 0.0  # tasas de la entrada y de tras cada capa oculta, en [0, 1)
     dropout_hidden: float = 0.0
-    noise: float = 0.0
+    noise: float = 0.0  # desviaciones del ruido gaussiano de la entrada y de antes de cada activación, desde 0
     noise_hidden: float = 0.0
-    alpha_l1: float = 0.0
+    alpha_l1: float = 0.0  # penalizaciones de la activación de la última capa oculta, desde 0
     alpha_l2: float = 0.0
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-3  # de AdamW
     weight_decay: float = 0.0
-    schedule: Literal["constante", "coseno"] = "constante"
+    schedule: Literal["constante", "coseno"] = "constante"  # el coseno sube una época y baja después hasta 0
     batch_size: int = 128
     epochs: int = 20
-    label_smoothing: float = 0.0
-    epsilon: float = 0.0
-    pool: bool = False
-    augment: bool = False
+    label_smoothing: float = 0.0  # suavizado de las etiquetas, en [0, 1)
+    epsilon: float = 0.0  # la perturbación de FGSM con que se entrena además de con la imagen limpia; 0 es sin ella
+    pool: bool = False  # si las imágenes se reducen antes, con `tarea4.data.pooled`
+    augment: bool = False  # si cada época ve las imágenes giradas, desplazadas y escaladas al azar
 
     def build(self, data: Dataset) -> keras.Sequential:
         """La red, compilada para los datos dados: entrada (n, píxeles) y salida softmax (n, clases)."""
@@ -121,14 +92,12 @@ class Recipe:
 class Classifier(keras.Sequential):
     """Red secuencial que puede entrenar con etiquetas suavizadas y, además, con imágenes perturbadas contra ella.
 
-    Con `epsilon`, el gradiente es la media del de la imagen limpia y el de la perturbada ``x + epsilon * sign(grad)``,
-    y las estadísticas de la normalización por lotes se actualizan solo con la limpia.
+    Con `epsilon`, el gradiente es la media del de la imagen limpia y el de la perturbada ``x + epsilon * sign(grad)``
+    (Goodfellow et al., ICLR 2015), y las estadísticas de la normalización por lotes se actualizan solo con la limpia.
 
     References
     ----------
-    I. Goodfellow et al., "Explaining and harnessing adversarial examples", ICLR 2015.
     C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016: el suavizado.
-    https://keras.io/guides/custom_train_step_in_tensorflow/
     """
 
     def __init__(self, layers=None, *, epsilon: float = 0.0, label_smoothing: float = 0.0, **kwargs):
@@ -171,12 +140,7 @@ class Classifier(keras.Sequential):
 
 
 def affine(images: tf.Tensor, rng: np.random.Generator, image_shape: tuple[int, int]) -> tf.Tensor:
-    """Imágenes (n, píxeles) giradas hasta 12 grados, movidas hasta 2 píxeles, escaladas un 12 % y algo inclinadas.
-
-    References
-    ----------
-    https://keras.io/api/ops/image/
-    """
+    """Imágenes (n, píxeles) giradas hasta 12 grados, movidas hasta 2 píxeles, escaladas un 12 % y algo inclinadas."""
     height, width = image_shape
     turn, shear, zoom_x, zoom_y, dx, dy = rng.uniform(-1, 1, (6, len(images)))
     turn, shear = np.deg2rad(12) * turn, 0.15 * shear

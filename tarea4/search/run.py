@@ -33,27 +33,13 @@ def search(
     seed: int | None = None,
     verbose: bool = True,
 ) -> None:
-    """Sigue un estudio hasta que tenga `n_trials` ensayos terminados entre todos los procesos que lo comparten.
+    """Sigue un estudio hasta que tenga `n_trials` ensayos terminados, podados incluidos, entre quienes lo comparten.
 
-    Primero van los ensayos diseñados. Cada ensayo entrena con la semilla 0, informa de la pérdida de validación de cada
-    época, que es lo que se minimiza y lo que decide si se poda, y guarda parámetros, exactitud, segundos y versiones.
-    Uno cuya pérdida deja de ser finita se da por podado. Los que dejó a medias un proceso muerto se repiten.
-
-    Parameters
-    ----------
-    study : optuna.Study
-        De `tarea4.search.study.open_study`.
-    data : Dataset
-        Solo se usan las particiones de entrenamiento y de validación.
-    n_trials : int
-        Ensayos terminados, podados incluidos, que debe llegar a tener el estudio.
-    timeout : float, optional
-        Segundos tras los que no se empieza otro ensayo.
-    seed : int, optional
-        Semilla del muestreador, que se combina con el número de cada ensayo: ni al reanudar ni en otro proceso se
-        repiten los mismos sorteos. Sin ella, una distinta cada vez.
-    verbose : bool
-        Si muestra una barra con el tiempo que queda.
+    Primero van los ensayos diseñados. Cada uno entrena con la semilla 0, informa de la pérdida de validación de cada
+    época, que es lo que se minimiza y decide si se poda, y guarda parámetros, exactitud, segundos y versiones. Uno cuya
+    pérdida deja de ser finita se da por podado; los que dejó a medias un proceso muerto se repiten. Tras `timeout`
+    segundos no se empieza otro. `seed`, la del muestreador, se combina con el número de cada ensayo: ni al reanudar ni
+    en otro proceso se repiten los mismos sorteos.
     """
     requeue(study)
     if count(study, TAKEN) >= n_trials:

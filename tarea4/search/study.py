@@ -65,14 +65,8 @@ def open_study(
 ) -> optuna.Study:
     """Abre un estudio, o lo crea; uno que ya existe no se modifica.
 
-    Parameters
-    ----------
-    name : str
-        Clave de `SPACES`.
-    storage : str, Path or BaseStorage
-        Archivo del diario de Optuna, la URL de una base de datos (``postgresql+psycopg://...``) o un almacén abierto.
-    data : Dataset, optional
-        Si se dan, comprueba que el estudio es de estos datos; uno nuevo queda ligado a ellos.
+    `name` es una clave de `SPACES`, y `storage`, el archivo de un diario de Optuna, la URL de una base de datos o un
+    almacén abierto. Si se dan los datos, se comprueba que el estudio es suyo, y uno nuevo queda ligado a ellos.
 
     Raises
     ------
@@ -82,7 +76,6 @@ def open_study(
     References
     ----------
     T. Akiba et al., "Optuna: a next-generation hyperparameter optimization framework", KDD 2019.
-    https://optuna.readthedocs.io/en/stable/reference/storages.html
     """
     options = {"study_name": name, "pruner": SPACES[name].pruner}
     try:

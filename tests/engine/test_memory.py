@@ -3,6 +3,8 @@
 import dataclasses
 import errno
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -57,7 +59,6 @@ def test_the_key_depends_on_all_that_decides(small, cache, monkeypatch):
         key(models.regularised(SIZES, alpha_l1=1e-5)), key(models.regularised(SIZES, alpha_l1=1e-4, dropout=0.1)),
         key(models.regularised((7,), alpha_l1=1e-4)), key(models.regularised(SIZES, alpha_l2=1e-4)),
         key(data=dataclasses.replace(small, x_train=x_train)), key(seed=1), key(epochs=2), key(batch_size=64),
-        key(train_metrics=False),
     ]  # fmt: skip
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "cero")
     others.append(key())
@@ -110,7 +111,8 @@ def test_a_full_disk_leaves_nothing_behind(cache, monkeypatch):
         raise OSError(errno.ENOSPC, "no cabe")
 
     monkeypatch.setattr(np, "savez", fill)
-    assert memory.remember(models.plain(SIZES), {}, lambda: ([np.zeros(3)], {"seconds": 1}))[1] == {"seconds": 1}
+    made = [np.zeros(3)], {"history": {"loss": [1.0]}, "seconds": 1}
+    assert memory.remember(models.plain(SIZES), {}, lambda: made, richer=False) == made
     assert list(cache.iterdir()) == []
 
 
@@ -119,13 +121,52 @@ def test_the_oldest_files_go(cache, monkeypatch):
     monkeypatch.setattr(memory, "MAX_FILES", 2)
     model = models.plain(SIZES)
     for i in range(4):
-        memory.remember(model, {"seed": i}, lambda i=i: ([np.full(3, i)], {"seconds": i}))
+        notes = {"history": {"loss": [float(i)]}, "seconds": i}
+        memory.remember(model, {"seed": i}, lambda i=i, notes=notes: ([np.full(3, i)], notes), richer=False)
         for path in cache.iterdir():  # la hora de un archivo puede tener menos precisión que este bucle
             os.utime(path, (path.stat().st_mtime - 10,) * 2)
     assert len(list(cache.iterdir())) == 2
-    weights, notes = memory.remember(model, {"seed": 3}, None)
+    weights, kept = memory.remember(model, {"seed": 3}, None, richer=False)
     np.testing.assert_array_equal(weights[0], [3, 3, 3])
-    assert notes == {"seconds": 3}
+    assert kept == notes
+
+
+def test_a_richer_history_serves_a_poorer_request(small, cache, monkeypatch):
+    """Lo entrenado con métricas de entrenamiento vale para quien no las pide, que no las recibe; al revés, no vale."""
+    model = models.regularised(SIZES, alpha_l1=0.1)
+    rich = train_seeds(model, small, [0], epochs=1)[0]
+    with monkeypatch.context() as patch:
+        patch.setattr("tarea4.training.compiled", None)
+        poor = train_seeds(model, small, [0], epochs=1, train_metrics=False)[0]
+        assert train_seeds(model, small, [0], epochs=1)[0].history == rich.history
+    assert rich.history.keys() - poor.history.keys() == set(memory.ONLY_IF_RICHER)
+    assert poor.history == {name: rich.history[name] for name in poor.history}
+    train_seeds(model, small, [1], epochs=1, train_metrics=False)
+    assert "train_loss" in train_seeds(model, small, [1], epochs=1)[0].history
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_who_needs_what_another_is_training_waits_for_it(cache):
+    """Dos que piden lo mismo a la vez entrenan una: el segundo espera y recuerda lo del primero."""
+    begun, finish, calls = threading.Event(), threading.Event(), []
+
+    def compute():
+        calls.append(1)
+        begun.set()
+        finish.wait(20)
+        return [np.ones(2)], {"history": {"loss": [0.5]}, "seconds": 1.0}
+
+    def ask():
+        return memory.remember(models.plain(SIZES), {"seed": 0}, compute, richer=False)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask)
+        assert begun.wait(20)
+        second = pool.submit(ask)
+        finish.set()
+        assert first.result()[1] == second.result()[1]
+    assert calls == [1]
+    assert [path.suffix for path in cache.iterdir()] == [".npz"]
 
 
 def test_what_functions_decide_is_not_remembered(small, cache):

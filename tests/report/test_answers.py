@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tarea4.answers import common, q1, q3, q4, q5
 
-from tarea4 import models
+from tarea4 import evaluation, models
+from tarea4.report import claims, q1, q3, q4, q5
+from tarea4.search import reading
+from tarea4.search import tables as study_tables
 from tarea4.training import Run, train_seeds
 
 SEEDS = range(5)
@@ -37,18 +39,18 @@ def run(seed, epoch, n_epochs=4, seconds=1.0):
 )
 def test_q1_prefers_what_the_seeds_prefer(regularised, choice):
     """Q1 prefiere el modelo con menor pérdida de validación, o ninguno si las semillas no los distinguen."""
-    answer = q1.answer_q1(measured(simple=0.1, regularizado=regularised))
+    answer = q1.answer(measured(simple=0.1, regularizado=regularised))
     assert answer.verdict.startswith(choice)
     assert choice in answer.text
 
 
 def test_q1_with_one_model_asks_for_both():
     """Con un solo modelo, Q1 da su exactitud y dice cómo compararlo."""
-    answer = q1.answer_q1(measured(simple=0.1))
+    answer = q1.answer(measured(simple=0.1))
     assert answer.verdict == "sin comparación"
     assert "98,00 ±\N{NO-BREAK SPACE}0,03 %" in answer.text
     assert "«ambos»" in answer.text
-    (claim,) = q1.claims_q1(common.reaching({"simple": [run(0, 1)]}, 0.08, 0.98))
+    (claim,) = q1.claims(evaluation.reaching({"simple": [run(0, 1)]}, 0.08, 0.98))
     assert claim.outcome == "sin comparación"
 
 
@@ -78,13 +80,13 @@ def test_q1_claims_follow_the_epochs(simple, regularised, outcome):
     """Las afirmaciones de 2020 se confirman, se refutan o quedan abiertas según las épocas de cada semilla."""
     arrivals = {"simple": simple, "regularizado": regularised}
     runs = {name: [run(*pair) for pair in enumerate(epochs)] for name, epochs in arrivals.items()}
-    claims = q1.claims_q1(common.reaching(runs, 0.08, 0.98))
-    assert [claim.outcome for claim in claims] == [outcome] * 4
+    made = q1.claims(evaluation.reaching(runs, 0.08, 0.98))
+    assert [claim.outcome for claim in made] == [outcome] * 4
 
 
 def test_reaching_counts_one_epoch_more_when_missed():
     """Quien no llega cuenta con una época más de las que entrenó, y su época queda vacía."""
-    reached = common.reaching({"a": [run(0, 2, seconds=3.0), run(1, None, seconds=3.0)]}, 0.08, 0.98)
+    reached = evaluation.reaching({"a": [run(0, 2, seconds=3.0), run(1, None, seconds=3.0)]}, 0.08, 0.98)
     rows = reached[reached["sense"] == ""]
     assert list(rows["epoch"].isna()) == [False, True]
     assert list(rows["epochs_waited"]) == [2, 5]
@@ -95,24 +97,24 @@ def test_q3_reports_the_smallest_network_that_always_arrives():
     """Q3 nombra la red menor que llega con todas las semillas; las que fallan con alguna no cuentan."""
     arrivals = {"40-50-15": [1, 2], "20": [3, 4], "10": [3, None]}
     runs = {name: [run(seed, epoch) for seed, epoch in enumerate(epochs)] for name, epochs in arrivals.items()}
-    reached = common.reaching(runs, 0.08, 0.98)
+    reached = evaluation.reaching(runs, 0.08, 0.98)
     parameters = {"40-50-15": 34_375, "20": 15_910, "10": 7_960}
     assert q3.smallest_reaching(reached, parameters) == "20"
-    answer = q3.answer_q3(reached, "40-50-15", parameters)
+    answer = q3.answer(reached, "40-50-15", parameters)
     assert answer.verdict == "40-50-15 llega con todas las semillas"
     assert "llega con 2 de 2 semillas, entre las épocas 1 y 2" in answer.text
     assert "La menor de las 3 probadas que llega con todas es 20 (15\xa0910 parámetros)." in answer.text
-    assert [claim.outcome for claim in q3.claims_q3(reached, "10")] == ["depende de la semilla"] * 3
-    assert q3.answer_q3(reached, "10", parameters).verdict == "10 no llega con todas las semillas"
+    assert [claim.outcome for claim in q3.claims(reached, "10")] == ["depende de la semilla"] * 3
+    assert q3.answer(reached, "10", parameters).verdict == "10 no llega con todas las semillas"
 
 
 def test_q3_when_nobody_arrives():
     """Sin ninguna red que llegue, Q3 lo dice y la afirmación de 2020 se refuta."""
-    reached = common.reaching({"40-50-15": [run(0, None), run(1, None)]}, 0.08, 0.98)
-    answer = q3.answer_q3(reached, "40-50-15", {"40-50-15": 34_375})
+    reached = evaluation.reaching({"40-50-15": [run(0, None), run(1, None)]}, 0.08, 0.98)
+    answer = q3.answer(reached, "40-50-15", {"40-50-15": 34_375})
     assert "no llega con ninguna de 2 semillas" in answer.text
     assert "Ninguna de las redes probadas llega" in answer.text
-    assert [claim.outcome for claim in q3.claims_q3(reached, "40-50-15")] == ["se refuta"] * 3
+    assert [claim.outcome for claim in q3.claims(reached, "40-50-15")] == ["se refuta"] * 3
 
 
 @pytest.mark.parametrize(
@@ -121,18 +123,18 @@ def test_q3_when_nobody_arrives():
 def test_best_model_is_compared_with_the_one_it_came_from(best, verdict):
     """El mejor de los probados se compara con el de partida; lo pedido, con el mejor."""
     table = measured(base=0.1, elegido=best, pedido=0.3)
-    answer = common.answer_best(table, "elegido", "base", 7, "pedido")
+    answer = claims.answer_best(table, "elegido", "base", 7, "pedido")
     assert answer.verdict == f"{verdict} de partida"
     assert "**El mejor de 7 modelos probados es: elegido.**" in answer.text
     assert "el modelo pedido (pedido)" in answer.text.lower()
-    assert "pedido" not in common.answer_best(table, "elegido", "base", 7, "elegido").text
+    assert "pedido" not in claims.answer_best(table, "elegido", "base", 7, "elegido").text
 
 
 def test_best_model_has_the_least_validation_loss():
     """Se elige por la pérdida de validación, no por la de prueba."""
     table = measured(a=0.2, b=0.1, c=0.3)
     table["test_loss"] = -table["val_loss"]
-    assert common.best_model(table) == "b"
+    assert evaluation.best_model(table) == "b"
 
 
 def test_q4_says_what_tiny_alphas_do(small):
@@ -142,7 +144,7 @@ def test_q4_says_what_tiny_alphas_do(small):
     assert q4.same_weights(runs[0.0], again) == 2
     assert q4.same_weights(runs[0.0], runs[1.0]) == 0
     table = measured(alfas_de_2020=0.1, sin_alfas=0.1, respuesta_de_2020=0.2, mejor=0.1)
-    tiny, model, layers = q4.claims_q4(table, "mejor", "mejor", "sin alfas", 0, "Las alfas: nada.")
+    tiny, model, layers = q4.claims(table, "mejor", "mejor", "sin alfas", 0, "Las alfas: nada.")
     assert "con 0 de 5 semillas" in tiny.evidence
     assert tiny.evidence.endswith("Las alfas: nada.")
     assert tiny.outcome == "estas semillas no lo deciden"
@@ -171,8 +173,8 @@ def test_alpha_effects_say_from_which_alpha_on():
 def test_q5_places_2020_among_the_seeds(old, best, outcomes):
     """La exactitud de 2020, 0.9752 (aquí, pérdida 0.124), se juzga con la dispersión de su receta y con el mejor."""
     table = measured(red_de_2020=old, mejor=best)
-    claims = [claim for claim in q5.claims_q5(table, "mejor", "red de 2020") if "exactitud" in claim.statement]
-    assert [claim.outcome for claim in claims] == outcomes
+    made = [claim for claim in q5.claims(table, "mejor", "red de 2020") if "exactitud" in claim.statement]
+    assert [claim.outcome for claim in made] == outcomes
 
 
 TRIALS = pd.DataFrame(
@@ -188,8 +190,11 @@ TRIALS = pd.DataFrame(
 
 def test_q4_takes_the_best_trials_that_were_not_pruned():
     """Q4 entrena los mejores ensayos sin podar; un exponente menor que -8 es ninguna alfa."""
-    assert q4.chosen_settings(TRIALS, 2) == [(0.1, 0.0, pytest.approx(1e-4)), (0.3, pytest.approx(1e-2), 0.0)]
-    assert q4.chosen_settings(TRIALS.head(0), 2) == []
+    assert reading.best_settings(TRIALS, 2) == [
+        {"dropout": 0.1, "alpha_l1": 0.0, "alpha_l2": 1e-4},
+        {"dropout": 0.3, "alpha_l1": 1e-2, "alpha_l2": 0.0},
+    ]
+    assert reading.best_settings(TRIALS.head(0), 2) == []
 
 
 def test_q5_reads_digits_with_a_model_of_the_size_of_2020():
@@ -215,10 +220,10 @@ def test_q5_tells_what_is_stored():
     further = pd.DataFrame([row, row | {"test_accuracy": 0.98, "errors": [3, 3]}])
     assert (
         "2 entrenamientos, el 23 de noviembre de 2026, con Keras 3.15 y TensorFlow 2.21: 1,0 horas"
-        in q5.beyond_summary(further)
+        in study_tables.beyond_summary(further)
     )
-    assert "98,50 ±\N{NO-BREAK SPACE}0,71" in q5.beyond_table(further).data
-    assert "<td>0,0020 ±\N{NO-BREAK SPACE}0,0000</td>" in q5.calibration_table(further).data
-    assert "<td>2,0</td>" in q5.digit_errors_table(further).data
-    assert "make mas-alla" in q5.beyond_summary(pd.DataFrame())
-    assert "<table" in q5.beyond_table(pd.DataFrame()).data
+    assert "98,50 ±\N{NO-BREAK SPACE}0,71" in study_tables.beyond_table(further).data
+    assert "<td>0,0020 ±\N{NO-BREAK SPACE}0,0000</td>" in study_tables.calibration_table(further).data
+    assert "<td>2,0</td>" in study_tables.digit_errors_table(further).data
+    assert "make mas-alla" in study_tables.beyond_summary(pd.DataFrame())
+    assert "<table" in study_tables.beyond_table(pd.DataFrame()).data

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tarea4.answers import q2
 
 from tarea4 import models
 from tarea4.evaluation import predict
+from tarea4.report import q2
 from tarea4.training import train
 
 LOGITS = np.float32([[2, 0, 0], [0, 3, 1], [0, 1, 5], [1, 0, 0]])  # eligen 0, 1, 2 y 0
@@ -81,13 +81,13 @@ def test_answer_follows_the_results():
     """El veredicto y el texto cambian cuando las salidas no son una distribución o la clase elegida cambia."""
     table = measured(softmax=[0.97, 0.98, 0.97], sigmoide=[0.93, 0.945, 0.935])
     arrays = {"softmax": [np.array([[0.3, 0.7]])], "sigmoide": [np.array([[0.9, 0.9]])]}
-    answer = q2.answer_q2(q2.output_ranges(arrays), 3, 3, table, {"softmax": [0.01]})
+    answer = q2.answer(q2.output_ranges(arrays), 3, 3, table, {"softmax": [0.01]})
     assert answer.verdict == "da una distribución: softmax sí, sigmoide no; el argmax no cambia"
     assert "**Softmax da una distribución de probabilidad y no cambia la clase elegida.**" in answer.text
     assert "suman: 1,0000 con softmax; 1,8000 con sigmoide." in answer.text
     assert "La salida softmax tiene mayor exactitud en prueba que la sigmoide" in answer.text
     arrays = {"softmax": arrays["sigmoide"], "sigmoide": arrays["softmax"]}
-    answer = q2.answer_q2(q2.output_ranges(arrays), 2, 3, table, {"softmax": [0.01]})
+    answer = q2.answer(q2.output_ranges(arrays), 2, 3, table, {"softmax": [0.01]})
     assert answer.verdict == "da una distribución: softmax no, sigmoide sí; el argmax cambia"
     assert "**Softmax no da una distribución de probabilidad y cambia la clase elegida.**" in answer.text
 
@@ -96,9 +96,9 @@ def test_claims_follow_the_results():
     """Cada desenlace sale de lo medido: la comparación con cada salida y la clase que sube en los errores."""
     wrong = q2.wrong_images(LOGITS, np.array([1, 1, 0, 0]))
     values = {"softmax": [0.97, 0.98, 0.97], "sigmoide": [0.93, 0.945, 0.935], "lineal": [0.98, 0.991, 0.981]}
-    claims = q2.claims_q2(measured(**values), wrong)
+    claims = q2.claims(measured(**values), wrong)
     assert [claim.outcome for claim in claims] == ["se confirma", "se refuta", "se refuta"]
     assert claims[2].evidence.startswith("En 2 de 2 errores")
-    equal = q2.claims_q2(measured(softmax=[0.97, 0.98], lineal=[0.98, 0.97]), wrong[:0])
+    equal = q2.claims(measured(softmax=[0.97, 0.98], lineal=[0.98, 0.97]), wrong[:0])
     # sin errores, la clase más probable es siempre la verdadera
     assert [claim.outcome for claim in equal] == ["estas semillas no lo deciden", "se confirma"]

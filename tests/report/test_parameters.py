@@ -12,10 +12,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from markdown_it import MarkdownIt
 from papermill.translators import PythonTranslator
 from pydantic import ValidationError
-from tarea4.parameters import Q1, Q2, Q3, Q4, Q5, check_parameters, parameter_table
 from traitlets.config import Config
 
-SCHEMAS = (Q1, Q2, Q3, Q4, Q5)
+from tarea4.report import q1, q2, q3, q4, q5
+from tarea4.report.parameters import allowed, check_parameters, parameter_table
+
+Q1, Q2, Q3, Q4, Q5 = SCHEMAS = [chapter.Parameters for chapter in (q1, q2, q3, q4, q5)]
 VALID = {
     "data_path": None,
     "seeds": [0, 1, 2],
@@ -124,7 +126,7 @@ def test_every_schema_accepts_its_cell_and_declares_every_text(schema):
     parameters = check_parameters(cell(schema), schema)
     assert parameters.seeds == (0, 1, 2)
     assert all(field.is_required() and field.description for field in schema.model_fields.values())
-    assert all(field.json_schema_extra["allowed"] for field in schema.model_fields.values())
+    assert all(allowed(field) for field in schema.model_fields.values())
 
 
 @pytest.mark.parametrize(("name", "received", "expected"), GOOD, ids=shorten)
@@ -140,15 +142,15 @@ def test_good_values_are_converted(name, received, expected):
 def test_bad_values_are_refused_in_one_sentence(name, received):
     """Cada valor malo se rechaza con una sola frase: el nombre, lo recibido y lo que se admite."""
     schema = schema_of(name)
-    allowed = schema.model_fields[name].json_schema_extra["allowed"]
+    limits = allowed(schema.model_fields[name])
     said = message(cell(schema, **{name: received}), schema)
-    assert said == f"{name}: se recibió {repr(received)[:200]} y se admite {allowed}."
+    assert said == f"{name}: se recibió {repr(received)[:200]} y se admite {limits}."
 
 
 def test_the_sentence_reads_as_announced():
     """El texto exacto de un error, para que un cambio de redacción sea deliberado."""
     said = message(cell(Q4, alpha_l1=-1.0), Q4)
-    assert said == "alpha_l1: se recibió -1.0 y se admite un número finito mayor o igual que 0."
+    assert said == "alpha_l1: se recibió -1.0 y se admite un número de 0 en adelante, sin el infinito."
 
 
 @pytest.mark.parametrize(
@@ -172,8 +174,8 @@ def test_a_deleted_parameter_is_an_error(name):
     """Ningún parámetro tiene un valor por omisión escondido en el módulo."""
     namespace = cell(Q4)
     del namespace[name]
-    allowed = Q4.model_fields[name].json_schema_extra["allowed"]
-    assert message(namespace, Q4) == f"{name}: no se recibió ningún valor y se admite {allowed}."
+    limits = allowed(Q4.model_fields[name])
+    assert message(namespace, Q4) == f"{name}: no se recibió ningún valor y se admite {limits}."
 
 
 def test_several_errors_are_told_together():
@@ -222,12 +224,38 @@ def test_in_an_ipython_kernel_only_parameters_count(shell):
     assert message(shell.user_ns, Q4).startswith("parámetro desconocido 'alfa_l1'")
 
 
-def test_running_the_cell_again_ignores_results_of_later_cells():
-    """Quien vuelve a correr la celda en el mismo núcleo no tropieza con los resultados, y los valores se comprueban."""
-    first = check_parameters(cell(Q4), Q4)
-    namespace = cell(Q4, p=first, runs=[1, 2], best=0.98, epochs=3)
-    assert check_parameters(namespace, Q4).epochs == 3
-    assert message(namespace | {"epochs": 0}, Q4).startswith("epochs: se recibió 0")
+def test_a_second_pass_refuses_what_the_first_does(shell):
+    """En el mismo núcleo, lo que calculan otras celdas no estorba, y un nombre desconocido se rechaza otra vez."""
+
+    def run(*cells):
+        for code in cells:
+            shell.run_cell(code, store_history=True).raise_error()
+        return check_parameters(shell.user_ns, Q4)
+
+    declared = "\n".join(f"{name} = {value!r}" for name, value in cell(Q4).items())
+    first = run("from math import pi", declared)
+    assert (
+        run("p = 1", "best, runs = max([1, 2]), [len('a')]", "for seconds in range(3):\n    total = sum([1])") == first
+    )
+    assert run(declared, "epochs = 3").epochs == 3
+    for unknown in ("alfa_l1 = 1e-4", "alfa_l1: float = 10**-4", "alfa_l1 = [1, 2]"):
+        shell.run_cell(unknown, store_history=True).raise_error()
+        assert message(shell.user_ns, Q4).startswith("parámetro desconocido 'alfa_l1'")
+    del shell.user_ns["alfa_l1"]
+    shell.run_cell("epochs = 0", store_history=True).raise_error()
+    assert message(shell.user_ns, Q4).startswith("epochs: se recibió 0")
+
+
+@pytest.mark.parametrize("sizes", [[10_000], [40] * 100, [4000, 1500]])
+def test_networks_that_fit_in_memory_are_accepted(sizes):
+    """Hasta diez millones de pesos se admiten; es una sola capa de 10000, o cien de 40."""
+    assert check_parameters(cell(Q4, hidden_sizes=sizes), Q4).hidden_sizes == tuple(sizes)
+
+
+@pytest.mark.parametrize("sizes", [[10_000, 300], [4000, 2000]])
+def test_networks_that_would_kill_the_kernel_are_refused(sizes):
+    """Una red de más de diez millones de pesos se rechaza antes de entrenar, y se dice el límite."""
+    assert "no pasen de 10000000 pesos" in message(cell(Q4, hidden_sizes=sizes), Q4)
 
 
 def test_values_that_are_not_literals_are_refused():
@@ -238,7 +266,7 @@ def test_values_that_are_not_literals_are_refused():
 # siempre los mismos ejemplos y sin límite de tiempo: el resultado no depende del reloj ni de corridas anteriores
 fixed = settings(derandomize=True, database=None, deadline=None)
 unit = st.floats(0, 1, exclude_max=True)
-sizes = st.lists(st.integers(1, 10_000), min_size=1, max_size=6)
+sizes = st.lists(st.integers(1, 900), min_size=1, max_size=6)
 valid = st.fixed_dictionaries(
     {
         "data_path": st.none(),
@@ -282,8 +310,8 @@ def test_any_value_is_either_within_the_limits_or_refused_by_name(name, value):
     except ValueError as error:
         refusal = str(error)
     if refusal is not None:
-        allowed = Q4.model_fields[name].json_schema_extra["allowed"]
-        assert refusal == f"{name}: se recibió {repr(value)[:200]} y se admite {allowed}."
+        limits = allowed(Q4.model_fields[name])
+        assert refusal == f"{name}: se recibió {repr(value)[:200]} y se admite {limits}."
         return
     assert p.data_path is None or isinstance(p.data_path, str)
     assert len(set(p.seeds)) == len(p.seeds) >= 1

@@ -14,8 +14,9 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.text import Text
 
-from tarea4 import plots
-from tarea4.evaluation import calibration, confident_errors, confusion, mean_interval
+from tarea4.evaluation import confident_errors, confusion
+from tarea4.report import drawing, plots
+from tarea4.statistics import calibration, mean_interval
 from tarea4.training import Run
 
 matplotlib.use("Agg")
@@ -175,24 +176,24 @@ def test_style_does_not_depend_on_the_caller():
 def test_families_keep_their_colour():
     """El color de las redes de 2020 no depende del orden ni de la compañía, y ninguna otra lo usa."""
     names = ["otra", "regularizado", *(f"red {i}" for i in range(20)), "simple"]
-    colours = {name: colour for name, _, colour, _ in plots._with_colours(dict.fromkeys(names))}
+    colours = {name: colour for name, _, colour, _ in drawing.with_colours(dict.fromkeys(names))}
     assert colours["simple"] == "#0072B2"
     assert colours["regularizado"] == "#D55E00"
-    assert sum(colour in plots.COLOURS.values() for colour in colours.values()) == 2
+    assert sum(colour in drawing.COLOURS.values() for colour in colours.values()) == 2
 
 
 def test_thirty_five_other_models_are_told_apart():
     """Color y marca juntos no se repiten antes de la 36.ª red."""
-    looks = [(colour, marker) for *_, colour, marker in plots._with_colours(dict.fromkeys(map(str, range(35))))]
+    looks = [(colour, marker) for *_, colour, marker in drawing.with_colours(dict.fromkeys(map(str, range(35))))]
     assert len(set(looks)) == 35
 
 
 def test_only_the_first_of_a_family_has_its_colour():
     """La primera red de cada familia lleva el color de su familia en cualquier capítulo; la segunda, otro."""
     names = ["40-50-15", "simple (Q3)", "dropout 0,20", "simple"]
-    looks = {name: colour for name, _, colour, _ in plots._with_colours(dict.fromkeys(names))}
-    assert looks["simple (Q3)"] == plots.COLOURS["simple"]
-    assert looks["dropout 0,20"] == plots.COLOURS["regularizado"]
+    looks = {name: colour for name, _, colour, _ in drawing.with_colours(dict.fromkeys(names))}
+    assert looks["simple (Q3)"] == drawing.COLOURS["simple"]
+    assert looks["dropout 0,20"] == drawing.COLOURS["regularizado"]
     assert len(set(looks.values())) == 4
 
 
@@ -414,7 +415,7 @@ def test_intervals_draw_seeds_mean_and_t_interval():
     expected = mean_interval(values[:3])
     assert [*mean.get_xdata(), *bar.get_xdata()] == pytest.approx(expected)
     assert lone_seed.get_xdata() == lone_mean.get_xdata() == values[3:].tolist()
-    assert to_hex(bar.get_color()).upper() == plots.COLOURS["simple"]
+    assert to_hex(bar.get_color()).upper() == drawing.COLOURS["simple"]
 
 
 def test_intervals_mark_references_in_the_units_of_the_axis():
@@ -466,7 +467,7 @@ def test_alpha_curve_draws_mean_and_range_in_order():
 )
 def test_labels_are_spanish_with_units(metric, label):
     """Cada columna tiene su rótulo con unidad; una nueva se rotula con su nombre."""
-    assert plots._quantity(metric)[0] == label
+    assert drawing.quantity(metric)[0] == label
 
 
 def test_real_confusion_reaches_the_figure(small):

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tarea4 import models, plots, report
-from tarea4.evaluation import Comparison, paired_difference, results, worst_confusions
+from tarea4 import models
+from tarea4.evaluation import results, worst_confusions
+from tarea4.report import html, plots, tables, words
+from tarea4.statistics import Comparison, paired_difference
 from tarea4.training import Run, train_seeds
 
 BASE = np.array([0.10, 0.12, 0.11, 0.13, 0.12])
@@ -20,7 +22,7 @@ NOISE = np.array([0.001, -0.001, 0.0005, 0.0, -0.0005])
 )
 def test_numbers_are_written_in_spanish(value, decimals, text):
     """Coma decimal, espacio de millares, signo menos tipográfico, y nombre para lo que no es un número."""
-    assert report.number(value, decimals) == text
+    assert words.number(value, decimals) == text
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,7 @@ def test_numbers_are_written_in_spanish(value, decimals, text):
 )
 def test_a_p_value_is_never_zero(p, text):
     """Un valor p menor que lo que sus decimales dicen se da como cota, no como cero."""
-    assert report.p_value(p) == text
+    assert words.p_value(p) == text
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_a_p_value_is_never_zero(p, text):
 )
 def test_alphas_are_powers_of_ten(alpha, text):
     """Las alfas se escriben como potencias de diez, y el cero, sin ellas."""
-    assert report.scientific(alpha) == text
+    assert words.scientific(alpha) == text
 
 
 @pytest.mark.parametrize(
@@ -53,15 +55,15 @@ def test_alphas_are_powers_of_ten(alpha, text):
 def test_verdict_says_what_the_interval_allows(shift, metric, expected):
     """Mejor, peor o indistinguible según dónde caiga el intervalo, con la diferencia, el intervalo y las semillas."""
     comparison = paired_difference(BASE + shift + NOISE, BASE)
-    sentence = report.verdict("el A", "el B", metric, comparison, "en validación")
+    sentence = words.verdict("el A", "el B", metric, comparison, "en validación")
     assert sentence.startswith(expected)
-    assert report.interval(comparison, *((4,) if metric == "loss" else (2, 100))) in sentence
+    assert words.interval(comparison, *((4,) if metric == "loss" else (2, 100))) in sentence
     assert "5 semillas" in sentence
 
 
 def test_one_seed_proves_nothing():
     """Con una sola semilla no hay intervalo, y la frase lo dice por grande que sea la diferencia."""
-    sentence = report.verdict("el A", "el B", "loss", paired_difference([0.9], [0.1]), "en validación")
+    sentence = words.verdict("el A", "el B", "loss", paired_difference([0.9], [0.1]), "en validación")
     assert sentence == "Con una sola semilla no hay intervalo, y nada prueba que el A y el B difieran en validación."
 
 
@@ -80,7 +82,7 @@ def test_one_seed_proves_nothing():
 def test_outcome_needs_an_interval_without_zero(low, high, lower_is_better, expected):
     """Hay diferencia solo si el intervalo deja fuera el cero."""
     comparison = Comparison((low + high) / 2, low, high, 0.01, 5, 0.95)
-    assert report.outcome(comparison, lower_is_better=lower_is_better) == expected
+    assert words.outcome(comparison, lower_is_better=lower_is_better) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,13 +95,13 @@ def test_outcome_needs_an_interval_without_zero(low, high, lower_is_better, expe
 )
 def test_epochs_reaching(epochs, text):
     """Con cuántas semillas se llega a un umbral, y cuándo; también si no se llega."""
-    assert report.epochs_reaching(pd.Series(epochs, dtype="Int64")) == text
+    assert words.epochs_reaching(pd.Series(epochs, dtype="Int64")) == text
 
 
 def test_figure_carries_its_description():
     """La figura lleva su texto alternativo y su pie escapados, y sus números en una tabla plegada."""
-    runs = {"simple": [Run(None, 0, {f"{p}loss": [0.2, 0.1] for p in report.SENSES}, 1.0)]}
-    shown = report.figure(plots.curves(runs), "a < b", 'dice "hola"', report.curve_table(runs, "loss")).data
+    runs = {"simple": [Run(None, 0, {f"{p}loss": [0.2, 0.1] for p in tables.SENSES}, 1.0)]}
+    shown = html.figure(plots.curves(runs), "a < b", 'dice "hola"', tables.curve_table(runs, "loss")).data
     assert 'alt="dice &quot;hola&quot;"' in shown
     assert "<figcaption>a &lt; b</figcaption>" in shown
     assert "<details>" in shown
@@ -109,7 +111,7 @@ def test_figure_carries_its_description():
 
 def test_tables_escape_their_texts():
     """Ningún texto llega a la página como HTML."""
-    shown = report.table(pd.DataFrame({"<b>": ["<script>"]}), "<i>").data
+    shown = html.table(pd.DataFrame({"<b>": ["<script>"]}), "<i>").data
     assert "<script>" not in shown
     assert "<b>" not in shown
     assert "<i>" not in shown
@@ -117,7 +119,7 @@ def test_tables_escape_their_texts():
 
 def test_summary_counts_parameters():
     """El resumen de la variante impresa en 2020 dice 34 535 = 34 455 + 80."""
-    shown = report.summary(models.printed_variant()).data
+    shown = tables.summary(models.printed_variant()).data
     assert "34\xa0535 parámetros: 34\xa0455 se entrenan y 80 no." in shown
 
 
@@ -125,35 +127,35 @@ def test_tables_of_results_are_in_spanish(small):
     """Las tablas de resultados llevan encabezados en español, medias con su dispersión y las semillas como filas."""
     runs = {"simple": train_seeds(models.plain((6,)), small, [0, 1], epochs=2)}
     measured = results(runs, small)
-    shown = report.results_table(measured, "Resultados").data
+    shown = tables.results_table(measured, "Resultados").data
     for text in ("Parámetros", "Pérdida, validación", "Exactitud (%), prueba", "±", "<th>simple</th>"):
         assert text in shown
-    assert "Mejor época" in report.explored_table(measured, "Probados").data
-    assert list(report.seeds_table(measured, "val_loss").columns) == ["Semilla", "simple"]
-    in_test = report.in_test(measured, "simple")
+    assert "Mejor época" in tables.explored_table(measured, "Probados").data
+    assert list(tables.seeds_table(measured, "val_loss").columns) == ["Semilla", "simple"]
+    in_test = words.in_test(measured, "simple")
     assert re.fullmatch(r"pérdida \d,\d{4} ±\s.* y exactitud .* ±\s.* % en prueba \(2 semillas\)", in_test)
 
 
 def test_confusions_are_tables():
     """Las matrices de confusión y sus errores más frecuentes se leen como tablas."""
     cm = np.array([[5, 1], [2, 4]])
-    counts = report.confusion_table({"simple": cm})
+    counts = tables.confusion_table({"simple": cm})
     assert counts.to_numpy().tolist() == [["simple", 0, 5, 1], ["simple", 1, 2, 4]]
-    shown = report.confusions_table(worst_confusions(cm, 1), "Confusiones").data
+    shown = tables.confusions_table(worst_confusions(cm, 1), "Confusiones").data
     assert "33,33\xa0%" in shown
 
 
 def test_thresholds_are_tables():
     """Las épocas en que se llega a los umbrales, por semilla y por red, con una raya donde no se llega."""
-    rows = [("20", seed, sense, epoch) for sense in report.SENSES for seed, epoch in ((0, 3), (1, None))]
+    rows = [("20", seed, sense, epoch) for sense in tables.SENSES for seed, epoch in ((0, 3), (1, None))]
     reached = pd.DataFrame(rows, columns=["model", "seed", "sense", "epoch"]).astype({"epoch": "Int64"})
-    by_seed = report.epochs_table(reached, "Épocas").data
+    by_seed = tables.epochs_table(reached, "Épocas").data
     assert by_seed.count("<td>3</td>") == 3
     assert by_seed.count("—") == 3
-    assert "llega con 1 de 2 semillas, en la época 3" in report.reached_table(reached, {"20": 15_910}, "Redes").data
+    assert "llega con 1 de 2 semillas, en la época 3" in tables.reached_table(reached, {"20": 15_910}, "Redes").data
 
 
 def test_claims_are_a_table():
     """Cada afirmación de 2020 va con lo medido y su desenlace."""
-    shown = report.claims_table([("a", "b", "se confirma")]).data
+    shown = tables.claims_table([("a", "b", "se confirma")]).data
     assert re.search(r"En 2020.*Hoy.*Desenlace.*se confirma", shown, re.DOTALL)

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from tarea4.export import web_model
 
 from tarea4.models import plain, regularised
+from tarea4.report.web import web_model
 from tarea4.training import Run, train
 
 

@@ -1,12 +1,12 @@
-"""Prueba `tarea4.beyond`: las recetas largas se entrenan una vez, se guardan como texto y se siguen tras un corte."""
+"""Las recetas largas de «Más allá» se entrenan una vez, se guardan como texto y se siguen tras un corte."""
 
 import json
 
 import numpy as np
 import pytest
-from tarea4.recipes import Recipe
 
-from tarea4 import beyond
+from tarea4.search import beyond
+from tarea4.search.recipes import Recipe
 
 
 @pytest.fixture
@@ -53,5 +53,5 @@ def test_what_is_stored_is_true(small, recipes, tmp_path):
 
 
 def test_nothing_stored_is_an_empty_table(tmp_path):
-    """Sin ficheros, la tabla está vacía."""
+    """Sin archivos, la tabla está vacía."""
     assert beyond.stored(tmp_path / "nada").empty

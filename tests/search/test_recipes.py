@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tarea4.recipes import Classifier, Recipe, affine, widest
 
 from tarea4.data import pooled
+from tarea4.search.recipes import Classifier, Recipe, affine, widest
 from tarea4.training import train_all
 
 
@@ -134,7 +134,7 @@ def step(model, batch):
 
 
 def test_classifier_keeps_its_options(tmp_path, batch):
-    """Guardada y leída, como copia o como fichero, la red conserva pesos, suavizado y perturbación."""
+    """Guardada y leída, como copia o como archivo, la red conserva pesos, suavizado y perturbación."""
     model = classifier(with_batch_norm, epsilon=0.1, label_smoothing=0.2)
     model.save(tmp_path / "red.keras")
     loaded = keras.saving.load_model(tmp_path / "red.keras")

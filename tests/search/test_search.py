@@ -14,12 +14,15 @@ import optuna
 import psutil
 import pytest
 from optuna.trial import TrialState
-from tarea4.recipes import BUDGET_2020
-from tarea4.spaces import GRID, NOISY, SPACES
-from tarea4.studies import trials_table
 
-from tarea4 import data, recovery, search
-from tarea4.search import FINISHED, main, open_study
+from tarea4 import data
+from tarea4.search import __main__ as cli
+from tarea4.search import run as search
+from tarea4.search.__main__ import main
+from tarea4.search.reading import trials_table
+from tarea4.search.recipes import BUDGET_2020
+from tarea4.search.spaces import GRID, NOISY, SPACES
+from tarea4.search.study import FINISHED, open_study
 from tarea4.training import train_all
 
 EPOCHS = 15
@@ -27,7 +30,7 @@ EPOCHS = 15
 
 @pytest.fixture(scope="session")
 def images_path(tmp_path_factory):
-    """Las primeras 300 imágenes de MNIST en un fichero: un ensayo de Q4 tarda décimas de segundo."""
+    """Las primeras 300 imágenes de MNIST en un archivo: un ensayo de Q4 tarda décimas de segundo."""
     path = tmp_path_factory.mktemp("imagenes") / "pocas.npz"
     with np.load(data.MNIST_PATH) as archive:
         np.savez(path, **{name: archive[name][: 300 if "train" in name else 50] for name in archive.files})
@@ -83,7 +86,7 @@ def test_help_is_in_spanish(capsys):
         main(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    for name, field in search.Search.model_fields.items():
+    for name, field in cli.Search.model_fields.items():
         assert f"--{name.replace('_', '-')} VALOR" in shown
         assert field.description.split()[0] in shown
     assert not any(word in shown for word in ("usage", "options", "optional", "show this", "default", "None"))
@@ -289,7 +292,7 @@ def test_interrupted_trial_is_tried_again(images, designed, tmp_path, monkeypatc
             raise KeyboardInterrupt
 
     monkeypatch.setattr(search._Report, "on_epoch_end", interrupt)
-    monkeypatch.setattr(search, "load", lambda _: images)
+    monkeypatch.setattr(cli, "load", lambda _: images)
     with pytest.raises(SystemExit, match="Cortado: la misma orden sigue"):
         main(["--storage", str(path), "--n-trials", "4"])
     main(["--storage", str(path), "--n-trials", "4"])
@@ -338,7 +341,7 @@ def orphan(study, *, pid, machine=None, age=timedelta()):
     trial = optuna.trial.create_trial(
         state=TrialState.RUNNING,
         system_attrs={"fixed_params": GRID[-1]},
-        user_attrs={"process": {"machine": machine or recovery.process()["machine"], "pid": pid}},
+        user_attrs={"process": {"machine": machine or search._process()["machine"], "pid": pid}},
     )
     trial.datetime_start = datetime.now() - age
     study.add_trial(trial)

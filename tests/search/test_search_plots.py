@@ -1,4 +1,4 @@
-"""Pruebas de tarea4.search_plots: un estudio se dibuja, se resume y se ordena como es."""
+"""Un estudio se dibuja, se resume y se ordena como es: `tarea4.search.plots`, `tables` y lo que leen."""
 
 import itertools
 from datetime import datetime, timedelta
@@ -13,9 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.display import HTML
 from optuna.trial import TrialState, create_trial
-from tarea4.spaces import GRID, NOISY, SPACES
-from tarea4.studies import trials_table
-from test_plots import (  # noqa: F401  las pruebas generales corren también con las figuras de este fichero
+from test_plots import (  # noqa: F401  las pruebas generales corren también con las figuras de este archivo
     cell_texts,
     contrast,
     luminance,
@@ -25,8 +23,11 @@ from test_plots import (  # noqa: F401  las pruebas generales corren también co
     test_svg_is_reproducible_and_complete,
 )
 
-from tarea4 import search_plots
-from tarea4.report import number
+from tarea4.report.words import number
+from tarea4.search import plots as search_plots
+from tarea4.search import tables as study_tables
+from tarea4.search.reading import front, grid_losses, trials_table, varied_together
+from tarea4.search.spaces import GRID, LABELS, SPACES, shown
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("error")
@@ -84,13 +85,22 @@ def make_q5(n: int = 60, smallest: float = 1e4, largest: float = 2e6) -> pd.Data
     return trials_table(make_study(*trials))
 
 
+def heatmap(trials, x="dropout", y="log10_alpha_l1"):
+    """El mapa de calor de la rejilla de Q4."""
+    return search_plots.heatmap(grid_losses(trials, GRID, x, y), varied_together(GRID))
+
+
+def pareto(trials, references=None):
+    """El frente, con unas redes de referencia: por nombre, sus parámetros y su pérdida media de dos semillas."""
+    rows = [(name, n, loss + d) for name, (n, loss) in (references or {}).items() for d in (-0.01, 0.01)]
+    return search_plots.pareto(trials, pd.DataFrame(rows, columns=["model", "parameters", "val_loss"]))
+
+
 FIGURES = {
-    "rejilla": lambda: search_plots.heatmap(make_q4(), GRID, "dropout", "log10_alpha_l1"),
-    "rejilla tumbada": lambda: search_plots.heatmap(make_q4(), GRID, "log10_alpha_l2", "dropout"),
-    "importancias": lambda: search_plots.importances({name: 1 / (i + 2) for i, name in enumerate(NOISY)}),
-    "una importancia": lambda: search_plots.importances({"batch_norm": 1.0}),
-    "frente": lambda: search_plots.pareto(make_q5(), REFERENCES),
-    "frente de un estudio con límite": lambda: search_plots.pareto(make_q5(40, 33_000, 34_535)),
+    "rejilla": lambda: heatmap(make_q4()),
+    "rejilla tumbada": lambda: heatmap(make_q4(), "log10_alpha_l2", "dropout"),
+    "frente": lambda: pareto(make_q5(), REFERENCES),
+    "frente de un estudio con límite": lambda: pareto(make_q5(40, 33_000, 34_535)),
 }
 
 
@@ -104,8 +114,8 @@ def test_heatmap_shows_the_grid_and_only_the_grid():
     """Cada celda lleva la pérdida de su punto, aunque haya ensayos mejores fuera de la rejilla."""
     axis = FIGURES["rejilla"]().axes[0]
     rates, exponents = (sorted({point[name] for point in GRID}) for name in ("dropout", "log10_alpha_l1"))
-    shown = {place: text.get_text() for place, text in cell_texts(axis).items()}
-    assert shown == {
+    texts = {place: text.get_text() for place, text in cell_texts(axis).items()}
+    assert texts == {
         (exponents.index(point["log10_alpha_l1"]), rates.index(point["dropout"])): number(designed_loss(point))
         for point in GRID
     }
@@ -130,13 +140,13 @@ def test_heatmap_leaves_blank_what_is_missing():
     """Un punto podado o sin correr queda en blanco, en su sitio; sin ninguno, se dice."""
     trials = make_q4()
     worst = trials["val_loss"].idxmax()
-    pruned = search_plots.heatmap(trials.assign(pruned=trials.index == worst), GRID, "dropout", "log10_alpha_l1")
-    missing = search_plots.heatmap(trials.drop(worst), GRID, "dropout", "log10_alpha_l1")
+    pruned = heatmap(trials.assign(pruned=trials.index == worst))
+    missing = heatmap(trials.drop(worst))
     for figure in (pruned, missing):
         assert len(cell_texts(figure.axes[0])) == len(GRID) - 1
         assert figure.axes[0].collections[0].get_array().shape == (7, 6)
     with pytest.raises(ValueError, match=r"^trials: entre 64 .* los 42 de `grid`"):
-        search_plots.heatmap(make_q4(pruned=True), GRID, "dropout", "log10_alpha_l1")
+        heatmap(make_q4(pruned=True))
 
 
 def test_heatmap_is_read_without_colour():
@@ -152,15 +162,6 @@ def test_heatmap_is_read_without_colour():
     assert contrast(colours[by_loss[0]], colours[by_loss[9]]) > 2.5
 
 
-def test_importances_are_ranked():
-    """La mayor, arriba; el largo es el porcentaje, y cada barra dice el suyo."""
-    axis = search_plots.importances({"noise": 0.05, "learning_rate": 0.7, "n_layers": 0.25}).axes[0]
-    assert [bar.get_width() for bar in axis.patches] == pytest.approx([5, 25, 70])
-    assert [text.get_text() for text in axis.texts] == ["5,0", "25,0", "70,0"]
-    names = [label.get_text() for label in axis.get_yticklabels()]
-    assert names == ["ruido de la entrada", "capas ocultas", "tasa de aprendizaje"]
-
-
 @pytest.mark.parametrize("name", SPACES)
 def test_every_hyperparameter_has_a_name(name, small):
     """Todo lo que un estudio propone, hasta con cinco capas, se dice en español en las figuras y en la tabla."""
@@ -169,7 +170,7 @@ def test_every_hyperparameter_has_a_name(name, small):
     trial = study.ask()
     SPACES[name].suggest(trial, small)
     assert len(trial.params) >= 3
-    assert trial.params.keys() <= search_plots.LABELS.keys()
+    assert trial.params.keys() <= LABELS.keys()
 
 
 @settings(derandomize=True, database=None, deadline=None)
@@ -177,7 +178,7 @@ def test_every_hyperparameter_has_a_name(name, small):
 def test_front_is_what_nothing_improves(points):
     """El frente, comparado con su definición por fuerza bruta: empates, repetidos y pérdidas no finitas incluidos."""
     trials = pd.DataFrame(points, columns=["parameters", "val_loss"], dtype=float)
-    found = search_plots.front(trials)
+    found = front(trials)
     expected = {
         (size, loss)
         for size, loss in points
@@ -189,11 +190,11 @@ def test_front_is_what_nothing_improves(points):
 def test_pareto_draws_every_trial_and_the_front():
     """Los podados van huecos, y la escalera pasa por el frente y sigue hasta la red mayor."""
     trials = make_q5()
-    complete, pruned, steps = search_plots.pareto(trials).axes[0].lines
+    complete, pruned, steps = pareto(trials).axes[0].lines
     assert len(complete.get_xdata()) + len(pruned.get_xdata()) == len(trials)
     assert sorted(pruned.get_xdata()) == sorted(trials.loc[trials["pruned"], "parameters"])
     assert (complete.get_markerfacecolor(), pruned.get_markerfacecolor()) == (search_plots.GREY, "none")
-    best = search_plots.front(trials)
+    best = front(trials)
     assert steps.get_drawstyle() == "steps-post"
     np.testing.assert_allclose(steps.get_xydata()[:-1], best[["parameters", "val_loss"]])
     assert steps.get_xdata()[-1] == trials["parameters"].max()
@@ -202,9 +203,9 @@ def test_pareto_draws_every_trial_and_the_front():
 
 def test_pareto_marks_the_references():
     """Cada red conocida está en su sitio, con un aspecto propio, y la leyenda da su nombre y sus cifras."""
-    figure = search_plots.pareto(make_q5(), REFERENCES)
+    figure = pareto(make_q5(), REFERENCES)
     marks = figure.axes[0].lines[-3:]
-    assert [tuple(mark.get_xydata()[0]) for mark in marks] == list(REFERENCES.values())
+    np.testing.assert_allclose([mark.get_xydata()[0] for mark in marks], list(REFERENCES.values()))
     assert len({(mark.get_color(), mark.get_marker()) for mark in marks}) == 3
     assert figure.legends[0].get_texts()[-3].get_text() == "simple de Q1: 0,1200, con 33\xa0750 parámetros"
 
@@ -212,14 +213,14 @@ def test_pareto_marks_the_references():
 def test_pareto_joins_studies_one_of_them_empty():
     """Dos estudios juntos, uno aún sin ensayos, dan el frente del que los tiene."""
     trials, none = make_q5(), trials_table(make_study())
-    alone, joined = (search_plots.pareto(table).axes[0].lines[-1] for table in (trials, pd.concat([trials, none])))
+    alone, joined = (pareto(table).axes[0].lines[-1] for table in (trials, pd.concat([trials, none])))
     np.testing.assert_array_equal(alone.get_xydata(), joined.get_xydata())
 
 
 @pytest.mark.parametrize("largest", [34_500, 60_000, 210_000, 250_000, 1e6, 9e6, 4e7, 1e10])
 def test_sizes_are_told_without_overlapping(largest):
     """De un estudio de un solo tamaño a siete décadas, el eje da al menos dos números y ninguno pisa a otro."""
-    figure = search_plots.pareto(make_q5(40, 33_000, largest))
+    figure = pareto(make_q5(40, 33_000, largest))
     figure.draw_without_rendering()
     boxes = [tick.get_window_extent() for tick in shown_ticks(figure.axes[0].xaxis)]
     assert len(boxes) >= 2
@@ -231,8 +232,8 @@ def test_study_table_reads_the_best_trials():
     points = [{"log10_alpha_l1": exponent, "dropout": 0.1234567} for exponent in (-8.5, -4.0, -2.0)]
     trials = [make_trial(point, 0.1 + 0.1 * i, pruned=i == 1) for i, point in enumerate(points)]
     trials.append(make_trial({"noise": 1e-5, "dropout": 0.0}, 0.05, parameters=1_234_567))
-    shown = search_plots.study_table(trials_table(make_study(*trials)), 3).data
-    soup = BeautifulSoup(shown, "html.parser")
+    made = study_tables.study_table(trials_table(make_study(*trials)), 3).data
+    soup = BeautifulSoup(made, "html.parser")
     assert [[cell.text for cell in row("td")] for row in soup.tbody("tr")] == [
         ["3", "1\xa0234\xa0567", "0,0500", "98,12\xa0%", "2", "0", "10⁻⁵", "—"],
         ["0", "34\xa0535", "0,1000", "98,12\xa0%", "2", "0,123", "—", "0"],
@@ -248,14 +249,14 @@ def test_study_table_reads_the_best_trials():
 )
 def test_values_are_read_in_spanish(name, value, text):
     """Lo que no es un número con decimales también se lee."""
-    assert search_plots._text(name, value) == text
+    assert shown(name, value) == text
 
 
 def test_study_summary_of_several_days_and_versions():
     """Cuántos, podados, entre qué días, con qué versiones y en cuánto tiempo."""
     trials = [make_trial({}, 0.1, day=1 + i // 30, pruned=i % 25 == 0) for i in range(49)]
     study = make_study(*trials, make_trial({}, 0.1, versions=VERSIONS | {"keras": "3.16.0"}))
-    assert search_plots.study_summary(study, trials_table(study)) == (
+    assert study_tables.study_summary(study, trials_table(study)) == (
         "Terminaron 50 ensayos, 2 de ellos podados, entre el 1 de noviembre de 2026 y el 23 de noviembre de 2026, "
         "con Keras 3.15.1 o 3.16.0 y TensorFlow 2.21.0: 1 h y 15 min de entrenamiento en total."
     )
@@ -264,7 +265,7 @@ def test_study_summary_of_several_days_and_versions():
 def test_study_summary_of_one_trial():
     """Con un ensayo, la frase va en singular."""
     study = make_study(make_trial({}, 0.1))
-    assert search_plots.study_summary(study, trials_table(study)) == (
+    assert study_tables.study_summary(study, trials_table(study)) == (
         "Terminó 1 ensayo, ninguno podado, el 23 de noviembre de 2026, "
         "con Keras 3.15.1 y TensorFlow 2.21.0: 2 min de entrenamiento en total."
     )
@@ -273,5 +274,18 @@ def test_study_summary_of_one_trial():
 def test_little_is_not_shown():
     """Con menos ensayos de los que una figura necesita se dice cuántos faltan, y no se intenta hacer."""
     trials = make_q5(2)
-    assert search_plots.when_enough(trials, 2, lambda: HTML("figura")).data == "figura"
-    assert "2 ensayos" in search_plots.when_enough(trials, 3, lambda: 1 / 0).data
+    assert study_tables.when_enough(trials, 2, lambda: HTML("figura")).data == "figura"
+    assert "2 ensayos" in study_tables.when_enough(trials, 3, lambda: 1 / 0).data
+
+
+def test_the_numbers_of_the_figures_are_those_they_draw():
+    """Las tablas plegadas dan, en su sitio, las pérdidas del mapa de calor y el frente de Pareto."""
+    losses = grid_losses(make_q4().drop(0), GRID, "dropout", "log10_alpha_l1")
+    table = study_tables.grid_table(losses)
+    assert list(table.columns) == ["alfa de l1 \\ dropout de la entrada", "0", "0,1", "0,2", "0,3", "0,4", "0,5"]
+    assert list(table.iloc[:, 0]) == ["0", "10⁻⁷", "10⁻⁵", "10⁻⁴", "10⁻³", "10⁻²", "10⁻¹"]
+    assert table.loc[4, "0,1"] == number(designed_loss({"dropout": 0.1, "log10_alpha_l1": -3}))
+    trials, best = make_q5(), front(make_q5())
+    assert study_tables.front_table(trials).to_numpy().tolist() == [
+        [number(row.parameters, 0), number(row.val_loss)] for row in best.itertuples()
+    ]

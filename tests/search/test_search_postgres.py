@@ -14,10 +14,11 @@ from threading import Barrier
 
 import psycopg
 import pytest
-from tarea4.spaces import GRID
 from test_search import check_shared_study, fill, finished, freeze, images, images_path, start  # noqa: F401
 
-from tarea4.search import main, open_study
+from tarea4.search.__main__ import main
+from tarea4.search.spaces import GRID
+from tarea4.search.study import open_study
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,14 @@
 
 import hashlib
 
-import numpy as np
-import optuna
 import pytest
 from optuna.trial import TrialState
-from tarea4.recipes import BUDGET_2020
-from tarea4.spaces import NOISY
-from tarea4.studies import STUDIES_PATH, best_recipes, importance, reader_study, trials_table
 
-from tarea4 import studies
-from tarea4.search import FINISHED
+from tarea4.search import reading as studies
+from tarea4.search.reading import STUDIES_PATH, best_recipes, reader_study, trials_table
+from tarea4.search.recipes import BUDGET_2020
+from tarea4.search.spaces import NOISY
+from tarea4.search.study import FINISHED
 
 PUBLISHED = {"q4": 150, "q5-presupuesto": 200, "q5-largo": 50, "q5-libre": 40}
 
@@ -56,18 +54,3 @@ def test_best_recipes_are_those_of_the_best_trials(mnist):
     assert next(iter(found.values())).noise == study.best_trial.params["noise"]
     (designed,) = best_recipes(reader_study("q5-largo", mnist, published=False), mnist, 7, 3).values()
     assert (designed.noise, len(designed.hidden_sizes)) == (NOISY["noise"], NOISY["n_layers"])
-
-
-def test_importance_is_a_share_of_what_every_trial_has():
-    """Las importancias suman 1, y la del hiperparámetro que decide es la mayor; los condicionales no entran."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-
-    def objective(trial):
-        x, _ = trial.suggest_float("x", -1, 1), trial.suggest_float("idle", 0, 1)
-        return x**2 + (trial.suggest_float("rare", 0, 1) if x > 0.5 else 0)
-
-    study.optimize(objective, n_trials=60)
-    shares = importance(study)
-    assert shares.keys() == {"x", "idle"}
-    assert np.isclose(sum(shares.values()), 1)
-    assert shares["x"] > shares["idle"]

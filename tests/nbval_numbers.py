@@ -1,0 +1,172 @@
+"""Hace que nbval compare las palabras una a una y las cifras dentro de una tolerancia.
+
+Se activa con ``pytest -p nbval_numbers --nbval ...``. nbval recoge, ejecuta y marca las celdas como siempre: solo se
+sustituyen sus dos clases por otras que heredan de ellas, para cambiar `compare_outputs`, que es todo lo que decide si
+dos salidas son iguales. Limpiar antes las salidas (``--nbval-sanitize-with``) no valdría: borraría las cifras. Tras la
+última celda se comprueban los invariantes de `nbval_invariants`.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from typing import NamedTuple
+
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile, transform_streams_for_comparison
+from nbval_invariants import broken
+from nbval_reading import RAISED, TOKEN, Piece, read, to_float
+
+
+class Kind(NamedTuple):
+    """Una clase de cifra: cuánto puede moverse entre dos procesadores y en qué se la reconoce."""
+
+    label: str
+    mean: float  # tolerancia de lo que resume varias semillas: una media, su dispersión, una diferencia
+    seed: float  # la de lo que sale de una sola semilla, o es la mayor o la menor de varias
+    near: str = ""  # lo que lleva pegado, con ¤ en su lugar y # en el de las demás; manda sobre lo que sigue
+    words: str = ""  # lo último que se nombra antes que ella, en su frase o en el rótulo de su fila
+    titles: str = ""  # cómo empieza su columna o, si no dice nada, el título de su tabla
+
+
+# «Se movió» es lo medido al repetir Q1-Q5 con XLA y oneDNN limitados a SSE4; la tolerancia es más o menos el doble.
+KINDS = {
+    # Lo único que no se compara: depende de la máquina y de qué más haga. Segundos, minutos y horas son lo mismo.
+    "duration": Kind("duración", math.inf, math.inf, r"¤ (?:s|min|horas?|h y #)\b", "", r"segundos"),
+    # Sigue a las cuentas de McNemar, muy lejos de decidirse: no se movió.
+    "p": Kind("valor p", 0.05, 0.05, r"\bp [=<] ¤"),
+    # Una semilla junto al umbral cae a un lado o a otro: se movió 2. El desenlace va en palabras.
+    "reaching": Kind("semillas que llegan", 2, 2, r"llega con ¤ de"),
+    # Imágenes que solo acierta uno de dos modelos: se movió 12.
+    "mcnemar": Kind("imágenes que solo acierta un modelo", 25, 25, r"acierta ¤ im|solo el \S+ , ¤ im"),
+    # Errores sumados de las semillas, unos 800 de 30 000: se movió 5, y 0,25 puntos de exactitud serían 75.
+    "errors": Kind("errores sumados", 75, 75, r"¤ (?:de # )?errores"),
+    # Es redondeo: se movió un factor 1,5 y solo su orden de magnitud dice algo.
+    "gradient": Kind("error del gradiente, en órdenes de magnitud", 1, 1, r"distancia a p − y es ¤"),
+    # No varían: hiperparámetros, semillas, tamaños y, como todo «Más allá», las temperaturas, que están guardadas.
+    "exact": Kind(
+        "exacta", 0, 0, r"(?:dropout|=|semilla|intervalo del|ensayo) ¤|¤ (?:semillas?|parámetros)\b",
+        r"^(?:parámetros|semillas)$", r"temperatura",
+    ),
+    # En puntos: se movió 0,25 en una media y 0,11 en la menor de cinco semillas.
+    "accuracy": Kind("exactitud, en puntos", 0.5, 1, r"¤ puntos", r"exactitud", r"exactitud|accuracy|de su clase"),
+    # Se movió 0,011 en una media (la de validación, ya sobreajustada) y 0,007 en una semilla.
+    "loss": Kind("pérdida", 0.02, 0.03, "", r"pérdida", r"pérdida"),
+    # El mínimo de una curva casi plana: se movió 5,2 en una media; en la época de un umbral, 1.
+    "epoch": Kind("época", 8, 12, "", r"mejor época|las? épocas?", r"mejor época|época en que"),
+    # Se movió 0,0012, en el extremo de un intervalo.
+    "ece": Kind("error de calibración", 0.003, 0.005, "", r"\bECE\b", r"ECE|error de calibración"),
+    # En puntos: la confianza media de un intervalo con pocas imágenes se movió 0,5.
+    "confidence": Kind("probabilidad, en puntos", 2, 2, "", "", r"confianza|p, |p − y, "),
+    # La mayor o la menor de 30 000 sumas: se movió 0,11.
+    "output": Kind("salida de la red", 0.3, 0.3, "", r"suman", r"m\w+ (?:salida|suma)$"),
+    # Cuentas de una semilla: en una matriz de confusión se movió 11; sus filas, además, son un invariante.
+    "images": Kind("imágenes", 20, 20, "", "", r"(?:la )?matri(?:z|ces) de confusión|imágenes$"),
+}  # fmt: skip
+POINTS = {"accuracy", "confidence"}  # con más de dos decimales son fracciones, y la tolerancia, cien veces menor
+ONE_SEED = re.compile(r"\bde ¤ a #|\bde # a ¤|épocas? ¤|épocas # y ¤|semilla #")
+WORDS, TITLES = (
+    re.compile("|".join(f"(?P<{name}>{kind[i]})" for name, kind in KINDS.items() if kind[i]), re.IGNORECASE)
+    for i in map(Kind._fields.index, ("words", "titles"))
+)
+
+
+def differences(stored: list[Piece], fresh: list[Piece], limits: Mapping[str, float]) -> Iterator[str]:
+    """En qué difieren dos salidas ya leídas; `limits` cambia la tolerancia de algunas clases de `KINDS`."""
+    for old, new in zip_longest(stored, fresh, fillvalue=Piece("nada", "")):
+        if old.where != new.where:
+            yield f"donde había {old.where} hay {new.where}"
+            return  # lo que sigue ya no se corresponde
+        before, after = ([*TOKEN.finditer(piece.text)] for piece in (old, new))
+        masked = ["#" if token["number"] else token[0] for token in before]
+        for i, (a, b) in enumerate(zip_longest(before, after)):
+            around = f"{old.where}, en «{' '.join(token[0] for token in before[max(i - 4, 0) : i + 4]).strip()}»"
+            was, now = (token[0] if token else "nada" for token in (a, b))
+            if not (a and b and a["number"] and b["number"]):
+                if was != now:
+                    yield f"{around}: «{was}» guardado, «{now}» ahora"
+                    break
+                continue
+            left, right = " ".join(masked[:i]), " ".join(masked[i + 1 :])
+            name = _kind(old, left, right, was)
+            one_seed = old.one_seed or ONE_SEED.search(f"{left} ¤ {right}")
+            limit = limits.get(name, KINDS[name].seed if one_seed else KINDS[name].mean)
+            if name in POINTS and len(re.split("[.,]", was)[-1]) > 2:
+                limit /= 100
+            if not _close(to_float(was), to_float(now), limit, name):
+                reason = f"tolerancia {limit:g} ({KINDS[name].label})".replace(".", ",")
+                yield f"{around}: {was} guardado, {now} ahora; {reason}"
+
+
+def _kind(piece: Piece, left: str, right: str, number: str) -> str:
+    around = f"{left} ¤ {right}".replace("¤ ± #", "¤")
+    if found := [name for name, kind in KINDS.items() if kind.near and re.search(kind.near, around)]:
+        return found[0]
+    if re.search(rf"[{RAISED}e]", number):
+        return "exact"  # una potencia de diez es un hiperparámetro
+    for text in (re.split(r" \. |\n", left)[-1], piece.row):
+        if named := [match.lastgroup for match in WORDS.finditer(text)]:
+            return named[-1]
+    titles = filter(None, map(TITLES.match, (piece.header, piece.caption)))
+    return next((match.lastgroup for match in titles), "exact")
+
+
+def _close(a: float, b: float, limit: float, name: str) -> bool:
+    if name == "gradient":
+        return a == b or (a * b > 0 and abs(math.log10(a / b)) <= limit)
+    return abs(a - b) <= limit * (1 + 1e-9)
+
+
+class NumbersCell(IPyNbCell):
+    """Una celda cuyas salidas se comparan así; ``metadata["tarea4"]["tolerance"]`` cambia sus tolerancias."""
+
+    def compare_outputs(self, test, ref, skip_compare=None):
+        stored, fresh = (self._values(outputs, skip_compare or self.parent.skip_compare) for outputs in (ref, test))
+        limits = self.cell.metadata.get("tarea4", {}).get("tolerance", {})
+        found = [f"no hay tolerancia que se llame {name}" for name in limits.keys() - KINDS.keys()]
+        for mime in stored | fresh:
+            old, new = stored.get(mime, []), fresh.get(mime, [])
+            if len(old) != len(new):
+                found.append(f"{len(old)} salidas {mime} guardadas, {len(new)} ahora")
+            kind = mime.removeprefix("application/papermill.record/")
+            for pair in zip(old, new, strict=False):
+                found += differences(*(read(kind, value) for value in pair), limits)
+        self.comparison_traceback = [f"{self.path.name}, celda {self.cell_num}: {each}" for each in found]
+        return not found
+
+    def _values(self, outputs, skipped):
+        values = {}
+        for output in transform_streams_for_comparison(outputs):
+            for key, value in {**output, **output.get("data", {})}.items():
+                if key != "data" and key not in skipped and "image/" not in key:
+                    values.setdefault(key, []).append(self.sanitize(value))
+        return values
+
+
+class Invariants(pytest.Item):
+    """La última prueba de un cuaderno: lo que se cumple exacto en las salidas de las celdas que se ejecutaron."""
+
+    def runtest(self):
+        cells = [cell for cell in self.parent.cells if cell.test_outputs is not None]
+        stored = [output for cell in cells for output in cell.cell.outputs]
+        fresh = [output for cell in cells for output in cell.test_outputs]
+        if found := [*broken(stored, fresh)]:
+            pytest.fail("\n".join(f"{self.path.name}: {each}" for each in found), pytrace=False)
+
+
+class NumbersFile(IPyNbFile):
+    """Un cuaderno recogido por nbval, con las celdas de aquí."""
+
+    def collect(self):
+        given = ("name", "cell_num", "cell", "options")
+        self.cells = [
+            NumbersCell.from_parent(self, **{each: getattr(cell, each) for each in given}) for cell in super().collect()
+        ]
+        return [*self.cells, Invariants.from_parent(self, name="Invariantes")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    """Sustituye los cuadernos que recoge nbval."""
+    found = yield
+    return [NumbersFile.from_parent(parent, path=file_path) if type(each) is IPyNbFile else each for each in found]
