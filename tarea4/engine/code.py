@@ -5,6 +5,7 @@ import functools
 import hashlib
 import io
 import json
+import threading
 import tokenize
 from pathlib import Path
 
@@ -53,10 +54,15 @@ def reached(source: str) -> dict[str, str]:
     return found
 
 
+_PARSING = threading.Lock()  # en Python 3.11, dos hilos que analizan código a la vez se estorban
+
+
 @functools.cache
 def digest(source: str) -> str:
     """SHA-256, en hexadecimal, del código de `tarea4` del que depende otro: de su contenido, no de su sitio."""
-    return hashlib.sha256(json.dumps(sorted(reached(source).values())).encode()).hexdigest()
+    with _PARSING:
+        code = sorted(reached(source).values())
+    return hashlib.sha256(json.dumps(code).encode()).hexdigest()
 
 
 def _path(module: str) -> Path | None:

@@ -89,6 +89,17 @@ def test_figures_are_described(notebook):
     assert not [kind for kind in kinds if kind.startswith("image/")]
 
 
+# En otro procesador pueden cambiar de palabras o de filas: cuántas semillas llegan a un umbral y entre qué épocas, qué
+# tramos de confianza tienen imágenes y cuáles son los doce errores más seguros.
+NOT_COMPARED = {"q1-28", "q2-28", "q5-33", "q5-46"}
+
+
+def test_nbval_compares_every_result(notebook):
+    """Solo quedan sin comparar las celdas de `NOT_COMPARED`."""
+    ignored = {cell.id for cell in code(notebook) if "nbval-ignore-output" in tags(cell)}
+    assert ignored == {cell.id for cell in code(notebook)} & NOT_COMPARED
+
+
 BUILDS_OR_TRAINS = re.compile(r"\b(plain|regularised|best_recipes|train|train_seeds|train_all)\(")
 
 

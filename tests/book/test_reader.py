@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
-from tarea4.export import web_model
 
 from tarea4.models import plain, regularised
+from tarea4.report.web import web_model
 from tarea4.training import train
 
 

@@ -221,10 +221,11 @@ def test_a_rerun_is_compared_with_the_published(site, tmp_path):
     assert process.returncode == 0, process.stderr
     soup = BeautifulSoup((html / "corridas.html").read_text("utf-8"), "html.parser")
     table = soup.find("table", class_="tarea4")
-    assert table.caption.a["href"] == "corridas/q3-corta.html"
-    assert (html / table.caption.a["href"]).is_file()
-    assert {"seeds = [3]", "epochs = 1"} <= {code.text for code in table.caption("code")}
-    rows = {row.th.text: [cell.text for cell in row("td")] for row in table.tbody("tr")}
+    title = table.find_previous("p")
+    assert title.a["href"] == "corridas/q3-corta.html"
+    assert (html / title.a["href"]).is_file()
+    assert {"seeds = [3]", "epochs = 1"} <= {code.text for code in title("code")}
+    rows = {name.text: [cell.text for cell in others] for name, *others in (row("td") for row in table.tbody("tr"))}
     assert rows["veredicto"][2] == "cambia"
     published, rerun, difference = (float(text.replace(",", ".").replace("−", "-")) for text in rows["exactitud"])
     assert difference == pytest.approx(rerun - published)

@@ -1,6 +1,7 @@
 """Prueba `tarea4.engine.code` y tools/provenance.py: qué cambios dejan anticuado lo recordado y lo publicado."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import provenance
@@ -109,6 +110,13 @@ def test_splitting_or_moving_a_file_cannot_weaken_it(project):
     split = code.digest.__wrapped__(asked)
     (project / "tarea4" / "moved.py").write_text(CODE.replace("3", "4"), encoding="utf-8")
     assert len({before, split, code.digest.__wrapped__(asked)}) == 3
+
+
+def test_many_threads_can_ask_at_once():
+    """El resumen es el mismo aunque lo pidan a la vez, la primera vez, muchos hilos."""
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(code.digest.__wrapped__, ["import tarea4.training, tarea4.search.reading"] * 24))
+    assert len(found) == 1
 
 
 def test_every_public_name_is_reached_through_the_door():

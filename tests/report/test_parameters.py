@@ -234,9 +234,7 @@ def test_a_second_pass_refuses_what_the_first_does(shell):
 
     declared = "\n".join(f"{name} = {value!r}" for name, value in cell(Q4).items())
     first = run("from math import pi", declared)
-    assert (
-        run("p = 1", "best, runs = max([1, 2]), [len('a')]", "for seconds in range(3):\n    total = sum([1])") == first
-    )
+    assert run("best, runs = max([1, 2]), [len('a')]", "for seconds in range(3):\n    total = sum([1])") == first
     assert run(declared, "epochs = 3").epochs == 3
     for unknown in ("alfa_l1 = 1e-4", "alfa_l1: float = 10**-4", "alfa_l1 = [1, 2]"):
         shell.run_cell(unknown, store_history=True).raise_error()
