@@ -32,7 +32,7 @@ def summary(model: keras.Model) -> HTML:
 
 
 def keras_code(model: keras.Sequential) -> Markdown:
-    """Las líneas de Keras que construyen una red secuencial como esa, leídas de ella."""
+    """Las líneas de Keras que construyen una red de `tarea4.models`, leídas de ella; el optimizador, el de 2020."""
     layers = [f"    layers.{type(layer).__name__}({', '.join(_arguments(layer))})," for layer in model.layers]
     lines = [
         "model = keras.Sequential([", f"    keras.Input({model.input_shape[1:]}),", *layers, "])",

@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -159,3 +160,34 @@ def test_claims_are_a_table():
     """Cada afirmación de 2020 va con lo medido y su desenlace."""
     shown = tables.claims_table([("a", "b", "se confirma")]).data
     assert re.search(r"En 2020.*Hoy.*Desenlace.*se confirma", shown, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda data: models.try_01(),
+        lambda data: models.try_02(),
+        lambda data: models.regularised((6, 5), dropout=0.0, alpha_l1=1e-3, alpha_l2=2e-3, **data.sizes),
+        lambda data: models.printed_variant(),
+    ],
+    ids=["try_01", "try_02", "otras alfas", "variante impresa"],
+)
+def test_the_keras_code_shown_builds_that_network(small, build):
+    """Las líneas de Keras que se enseñan, ejecutadas, construyen una red igual, capa por capa."""
+    model = build(small)
+    lines = tables.keras_code(model).data.removeprefix("```python\n").removesuffix("\n```")
+    namespace = {"keras": keras, "layers": keras.layers, "regularizers": keras.regularizers}
+    exec(lines, namespace)
+
+    def described(network):
+        return [(type(layer), _without_zeros(layer.get_config())) for layer in network.layers]
+
+    assert described(namespace["model"]) == described(model)
+    assert namespace["model"].loss == model.loss
+
+
+def _without_zeros(config):
+    """La configuración de una capa sin su nombre ni las penalizaciones nulas, que son como no tenerlas."""
+    penalty = config.get("activity_regularizer") or {"config": {}}
+    terms = {name: alpha for name, alpha in penalty["config"].items() if alpha}
+    return {k: v for k, v in config.items() if k not in ("name", "activity_regularizer")} | {"terms": terms}
