@@ -429,6 +429,8 @@ def freeze(process, study, lock=None):
     while process.poll() is None:
         if in_flight(process, study):
             process.send_signal(signal.SIGSTOP)
+            while psutil.Process(process.pid).status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+                time.sleep(0.001)  # aún corre: podría tomar el cerrojo después de que se mire
             if (trial := in_flight(process, study)) and not (lock and lock.exists()):
                 return trial
             process.send_signal(signal.SIGCONT)
