@@ -4,46 +4,44 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from tarea4.report.words import outcome, plural, verdict
+from tarea4.report.words import Outcome, outcome, plural, verdict
 from tarea4.statistics import compare
 
-AGAINST_BASE = {
-    "mejor": "mejora al de partida",
-    "peor": "es peor que el de partida",
-    "sin diferencia": "no se distingue del de partida",
-}
+WHERE = {"val": "en validación", "test": "en prueba"}
 OUTCOMES = {"mejor": "se confirma", "peor": "se refuta", "sin diferencia": "estas semillas no lo deciden"}
+AGAINST_BASE = {"mejor": "mejora al", "peor": "es peor que el", "sin diferencia": "no se distingue del"}
 
 
 class Answer(NamedTuple):
-    """Una respuesta: el veredicto en pocas palabras, que no depende de la máquina, y el texto con sus cifras."""
-
-    verdict: str
-    text: str
+    verdict: str  # en pocas palabras, que no dependen de la máquina
+    text: str  # con sus cifras
 
 
 class Claim(NamedTuple):
-    """Una afirmación de 2020, lo que se mide para comprobarla y el desenlace."""
-
-    statement: str
-    evidence: str
+    statement: str  # lo que se afirmó en 2020
+    evidence: str  # lo que se mide para comprobarlo
     outcome: str
+
+
+def judged(measured: pd.DataFrame, column: str, model: tuple[str, str], other: tuple[str, str]) -> tuple[str, Outcome]:
+    """Frase y desenlace de comparar dos modelos, cada uno con cómo se le llama, en una columna: «val_loss»."""
+    split, metric = column.split("_")
+    paired = compare(measured, model[0], other[0], column)
+    return verdict(model[1], other[1], metric, paired, WHERE[split]), outcome(paired, lower_is_better=metric == "loss")
+
+
+def claimed(statement: str, measured: pd.DataFrame, column: str, *models: tuple[str, str]) -> Claim:
+    evidence, found = judged(measured, column, *models)
+    return Claim(statement, evidence, OUTCOMES[found])
 
 
 def answer_best(measured: pd.DataFrame, best: str, base: str, n_tried: int, asked: str) -> Answer:
     """El modelo elegido en validación entre los probados, y el pedido, comparados con el modelo del que se partía."""
-    sentences = []
-    if asked != best:
-        comparison = compare(measured, asked, best, "val_loss")
-        sentences = [verdict(f"el modelo pedido ({asked})", "el mejor", "loss", comparison, "en validación")]
-    tried = plural(n_tried, "modelo probado", "modelos probados")
+    tried, names = plural(n_tried, "modelo probado", "modelos probados"), (asked, f"el modelo pedido ({asked})")
+    against_best = "" if asked == best else " " + judged(measured, "val_loss", names, (best, "el mejor"))[0]
     if best == base:
-        return Answer("es el de partida", " ".join([f"**El mejor de {tried} es el de partida: {best}.**", *sentences]))
-    loss, accuracy = (compare(measured, best, base, metric) for metric in ("val_loss", "test_accuracy"))
-    sentences = [
-        f"**El mejor de {tried} es: {best}.**",
-        verdict("este modelo", f"el de partida ({base})", "loss", loss, "en validación"),
-        verdict("este modelo", "el de partida", "accuracy", accuracy, "en prueba"),
-        *sentences,
-    ]
-    return Answer(AGAINST_BASE[outcome(loss, lower_is_better=True)], " ".join(sentences))
+        return Answer("es el de partida", f"**El mejor de {tried} es el de partida: {best}.**{against_best}")
+    loss, found = judged(measured, "val_loss", (best, "este modelo"), (base, f"el de partida ({base})"))
+    accuracy, _ = judged(measured, "test_accuracy", (best, "este modelo"), (base, "el de partida"))
+    text = f"**El mejor de {tried} es: {best}.** {loss} {accuracy}{against_best}"
+    return Answer(f"{AGAINST_BASE[found]} de partida", text)

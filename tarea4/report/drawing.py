@@ -6,10 +6,8 @@ import textwrap
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -18,23 +16,25 @@ COLOURS = {"simple": "#0072B2", "regularizado": "#D55E00", "dropout": "#D55E00"}
 OTHER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vPX"  # siete con cinco colores: 35 redes antes de repetir
 WIDTH = 5.2  # pulgadas: en un teléfono de 360 px la letra queda cerca de 10 px
-SPLITS = {"": "", "train": " de entrenamiento", "val": " de validación", "test": " de prueba"}
 QUANTITIES = {"seconds": "tiempo (s)", "parameters": "parámetros", "best_epoch": "época elegida", "epochs": "épocas"}
+for split, of in {"": "", "train_": " de entrenamiento", "val_": " de validación", "test_": " de prueba"}.items():
+    QUANTITIES |= {f"{split}accuracy": f"exactitud{of} (%)", f"{split}loss": f"pérdida{of}\n(entropía cruzada, nats)"}
 # El fondo es blanco también en una página oscura, y con `hashsalt` los mismos datos dan el mismo archivo.
 STYLED = rc_context({"font.size": 11, "axes.titlesize": 11, "figure.facecolor": "white", "svg.hashsalt": "tarea4"})
 
 
-class ReportFigure(Figure):
-    """Figura que un cuaderno muestra como SVG, sin pyplot ni su estado."""
-
+class ReportFigure(Figure):  # un cuaderno la muestra como SVG, sin pyplot ni su estado
     @STYLED  # los números de los ejes nacen al dibujar
-    def savefig(self, *args, **options) -> None:
-        super().savefig(*args, **options)
-
     def _repr_svg_(self) -> str:
         file = io.StringIO()
         self.savefig(file, format="svg", dpi=200, metadata={"Date": None})
         return file.getvalue()
+
+
+class FewLogLocator(LogLocator):  # en menos de una década, 1, 2 y 5 son pocas marcas; en más de dos no caben
+    def tick_values(self, vmin, vmax):
+        locator = MaxNLocator(3) if vmax < 7 * vmin else LogLocator(subs=(1, 2, 5) if vmax < 100 * vmin else (1,))
+        return locator.tick_values(vmin, vmax)
 
 
 def new_figure(height: float, *, log: bool = False, **labels: str) -> tuple[Figure, Axes]:
@@ -51,27 +51,6 @@ def new_figure(height: float, *, log: bool = False, **labels: str) -> tuple[Figu
     return figure, axis
 
 
-class FewLogLocator(LogLocator):
-    """Marcas de un eje logarítmico: las que caben y se leen."""
-
-    def tick_values(self, vmin, vmax):
-        # En menos de una década, 1, 2 y 5 son pocos números; en más de dos no caben.
-        locator = MaxNLocator(3) if vmax < 7 * vmin else LogLocator(subs=(1, 2, 5) if vmax < 100 * vmin else (1,))
-        return locator.tick_values(vmin, vmax)
-
-
-def legend(figure: Figure, ncols: int = 1) -> None:
-    """Leyenda bajo los ejes, en menos columnas y más renglones si no cabe a lo ancho; la figura crece lo que ocupa."""
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    for columns, width in [(ncols, 99), *((1, width) for width in range(99, 0, -1))]:
-        figure.legends.clear()
-        labels = [textwrap.fill(name, width) for name in names]
-        legend = figure.legend(handles, labels, ncols=columns, loc="outside lower center", frameon=False)
-        if legend.get_window_extent().width < 0.96 * figure.bbox.width:  # las letras miden algo más en un SVG
-            break
-    figure.set_figheight(figure.get_figheight() + legend.get_window_extent().height / figure.dpi)
-
-
 def axes_grid(n: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """Figura de `n` ejes iguales, de `width` por `height` pulgadas, en filas de hasta `columns`."""
     columns = min(n, columns) or columns
@@ -80,14 +59,21 @@ def axes_grid(n: int, columns: int, width: float, height: float) -> tuple[Figure
     return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(n)]
 
 
-def band(axis: Axes, table: pd.DataFrame, line: str, colour: str, label: str | None = None) -> None:
-    """Media de las columnas y franja de la menor a la mayor."""
-    axis.plot(table.index, table.mean(axis=1), line, color=colour, label=label)
-    axis.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.15, lw=0)
+def legend(figure: Figure, ncols: int = 1) -> Figure:
+    """La figura con su leyenda bajo los ejes, en más renglones si no cabe a lo ancho; crece lo que la leyenda ocupa."""
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    for columns, width in [(ncols, 99), *((1, width) for width in range(99, 0, -1))]:
+        figure.legends.clear()
+        labels = [textwrap.fill(name, width) for name in names]
+        legend = figure.legend(handles, labels, ncols=columns, loc="outside lower center", frameon=False)
+        if legend.get_window_extent().width < 0.96 * figure.bbox.width:  # las letras miden algo más en un SVG
+            break
+    figure.set_figheight(figure.get_figheight() + legend.get_window_extent().height / figure.dpi)
+    return figure
 
 
-def cells(axis, values, texts, rows, columns, norm: Normalize, cmap: str, width: float):
-    """Celdas de color con su texto, blanco o negro según el fondo; `width`, en pulgadas (una cifra ocupa 0,1)."""
+def cells(axis, values, texts, rows, columns, norm, cmap: str, width: float):
+    """Celdas de color con su texto, blanco o negro según el fondo; `width`, en pulgadas (un dígito ocupa 0,1)."""
     mesh = axis.pcolormesh(values, norm=norm, cmap=cmap, edgecolors="white", lw=0.5, rasterized=values.size > 900)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
@@ -98,10 +84,9 @@ def cells(axis, values, texts, rows, columns, norm: Normalize, cmap: str, width:
     axis.tick_params(axis="x", rotation=90 if 0.1 * max(map(len, columns)) > width * step else 0)
     font_size = min(10, 100 * width / max(1, *map(len, texts.flat)))
     luminance = mesh.cmap(norm(values))[..., :3] ** 2.2 @ [0.2126, 0.7152, 0.0722]
-    for (row, column), text in np.ndenumerate(texts):
-        if text and font_size >= 6:
-            colour = "white" if luminance[row, column] < 0.18 else "black"
-            axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=font_size, color=colour)
+    for i, j in np.argwhere(texts != "") if font_size >= 6 else ():
+        colour = "white" if luminance[i, j] < 0.18 else "black"
+        axis.text(j + 0.5, i + 0.5, texts[i, j], color=colour, ha="center", va="center", fontsize=font_size)
     return mesh
 
 
@@ -115,14 +100,8 @@ def with_colours(items: dict) -> Iterator[tuple]:
 
 def quantity(metric: str) -> tuple[str, float]:
     """Rótulo de una columna, con su unidad, y factor por el que se dibuja; una desconocida se rotula sola."""
-    split, _, quantity = metric.rpartition("_")
-    if quantity == "accuracy":
-        return f"exactitud{SPLITS[split]} (%)", 100
-    if quantity == "loss":
-        return f"pérdida{SPLITS[split]}\n(entropía cruzada, nats)", 1
-    return QUANTITIES.get(metric, metric), 1
+    return QUANTITIES.get(metric, metric), 100 if metric.endswith("accuracy") else 1
 
 
-def comma(value: float | str, spec: str = "g") -> str:
-    """Número con coma decimal; un texto, como está."""
-    return value if isinstance(value, str) else format(value, spec).replace(".", ",")
+def comma(value: float, spec: str = "g") -> str:
+    return format(value, spec).replace(".", ",")

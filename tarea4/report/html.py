@@ -19,10 +19,7 @@ def table(frame: pd.DataFrame, caption: str, *, index: bool = False) -> HTML:
 def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = None) -> HTML:
     """Figura en SVG con pie, texto alternativo y, plegados, los números que dibuja (`numbers`), si se dan."""
     source = f"data:image/svg+xml;base64,{base64.b64encode(fig._repr_svg_().encode()).decode()}"
-    data = "" if numbers is None else (
-        f"<details><summary>Los números de la figura</summary>{table(numbers, caption).data}</details>"
-    )  # fmt: skip
-    return HTML(
-        f'<figure class="tarea4"><img src="{source}" alt="{html.escape(alt)}">'
-        f"<figcaption>{html.escape(caption)}</figcaption>{data}</figure>"
-    )
+    picture = f'<img src="{source}" alt="{html.escape(alt)}"><figcaption>{html.escape(caption)}</figcaption>'
+    if numbers is not None:
+        picture += f"<details><summary>Los números de la figura</summary>{table(numbers, caption).data}</details>"
+    return HTML(f'<figure class="tarea4">{picture}</figure>')

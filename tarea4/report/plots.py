@@ -10,38 +10,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from tarea4.evaluation import measured_senses
-from tarea4.report.drawing import (
-    STYLED,
-    WIDTH,
-    axes_grid,
-    band,
-    cells,
-    comma,
-    legend,
-    new_figure,
-    quantity,
-    with_colours,
-)
+from tarea4.report.drawing import STYLED, WIDTH, axes_grid, cells, comma, legend, new_figure, quantity, with_colours
 from tarea4.statistics import Calibration, mean_interval
 from tarea4.training import SENSES, Run
 
-LINES = {"": ":x", "train_": "--o", "val_": "-s"}
+LINES = {"": ":x", "train_": "--o", "val_": "-s"}  # con marca si hay pocas épocas: sin ella, una sola no se vería
 
 
 @STYLED
 def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshold: float | None = None) -> Figure:
-    """Pérdida ("loss", en escala logarítmica) o exactitud ("accuracy") por época, en los `SENSES` que se midieron.
-
-    Cada línea es la media de las semillas y su franja va de la menor a la mayor; si unas se detuvieron antes, siguen
-    las demás. Un rombo por semilla marca su época elegida. `threshold` va en las unidades de `Run.history`.
-    """
+    """Media y franja de las semillas por época; `threshold`, en las unidades de `Run.history`; rombos, lo elegido."""
     if metric not in ("loss", "accuracy"):
         raise ValueError(f"metric: se recibió {metric!r} y se admite 'loss' o 'accuracy'.")
     label, scale = quantity(metric)
     figure, axis = new_figure(3.7, log=metric == "loss", xlabel="época", ylabel=label)
     everyone = [run for runs in runs_by_name.values() for run in runs]
     n_epochs = max(len(run.history[metric]) for run in everyone)
-    # Una curva de una época no se ve sin marcas; muchas marcas estorban.
     lines = {prefix: LINES[prefix][: None if n_epochs <= 15 else -1] for prefix in measured_senses(everyone)}
     for prefix, line in lines.items():
         axis.plot([], [], line, color="black", label=SENSES[prefix])
@@ -50,28 +34,27 @@ def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshol
         axis.plot([], [], color=colour, lw=8, label=name)
         for prefix, line in lines.items():
             by_epoch = scale * pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1)
-            band(axis, by_epoch.set_axis(by_epoch.index + 1), line, colour)
+            _band(axis, by_epoch.set_axis(by_epoch.index + 1), line, colour)
         chosen = [(run.best_epoch, scale * run.best(f"val_{metric}")) for run in runs]
         axis.plot(*zip(*chosen, strict=True), "D", color=colour, markeredgecolor="black", zorder=3)
     if threshold is not None:
         axis.axhline(scale * threshold, color="black", lw=1, label=f"umbral: {comma(scale * threshold)}")
     axis.set_xlim(0.5, n_epochs + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    legend(figure, ncols=2)
-    return figure
+    return legend(figure, ncols=2)
+
+
+def _band(axis, table: pd.DataFrame, line: str, colour: str, label: str | None = None) -> None:
+    axis.plot(table.index, table.mean(axis=1), line, color=colour, label=label)
+    axis.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.15, lw=0)
 
 
 @STYLED
 def confusion_matrices(matrices: dict[str, np.ndarray], *, columns: int = 1, as_in_2020: bool = False) -> Figure:
-    """Matrices de confusión (k, k), hasta `columns` por fila, con las imágenes de cada celda en número (vacía si es 0).
-
-    El color es el porcentaje de la clase verdadera, en una escala que deja ver las confusiones raras. Con tantas
-    clases que los números no se leerían, queda solo el color. `as_in_2020` usa el mapa jet y su escala lineal.
-    """
+    """Matrices (k, k), hasta `columns` por fila; el color, en una escala que deja ver las confusiones raras."""
     norm, colours = (Normalize(0, 100), "jet") if as_in_2020 else (PowerNorm(0.4, 0, 100), "Blues")
     k = len(next(iter(matrices.values())))
-    names = [str(i) for i in range(k)]
-    side = float(np.clip(0.36 * k, 3, 6))
+    names, side = list(map(str, range(k))), float(np.clip(0.36 * k, 3, 6))
     figure, axes = axes_grid(len(matrices), columns, side + 0.8, side + 1.5)
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):
         share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -104,16 +87,12 @@ def reliability(calibrations: dict[str, Calibration]) -> Figure:
         points = 100 * bins["confidence"], 100 * bins["accuracy"]
         axis.plot(*points, color=colour, marker=marker, markersize=4, label=f"{name} (ECE {comma(ece, '.4f')})")
         axis.scatter(*points, 200 * bins["count"] / bins["count"].sum(), color=colour, marker=marker, alpha=0.4)
-    legend(figure)
-    return figure
+    return legend(figure)
 
 
 @STYLED
 def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] | None = None) -> Figure:
-    """Una columna de `results` por red: las semillas (puntos claros), su media y el intervalo t del 95 %, si lo hay.
-
-    `references` marca valores con su nombre, como los de 2020, en las unidades de la tabla.
-    """
+    """Una columna de `results` por red: semillas, media e intervalo t; `references` van en las unidades de la tabla."""
     label, scale = quantity(metric)
     by_model = {name: scale * rows[metric] for name, rows in table.groupby("model", sort=False)}
     figure, axis = new_figure(1.2 + 0.5 * len(by_model), xlabel=label)
@@ -127,20 +106,16 @@ def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] 
         axis.axvline(scale * value, color="black", linestyle=line, label=f"{name}: {comma(scale * value)}")
     axis.set_yticks(range(len(by_model)), [textwrap.fill(name, 18) for name in by_model])
     axis.set_ylim(len(by_model) - 0.5, -0.5)
-    legend(figure)
-    return figure
+    return legend(figure)
 
 
 @STYLED
 def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Figure:
-    """Métrica frente a alfa, 0 incluido: media de las semillas y franja de la menor a la mayor.
-
-    Cada tabla tiene un alfa por fila (el índice) y una semilla por columna, en las unidades de `Run.history`.
-    """
+    """Media y franja de las semillas frente a alfa, 0 incluido; una alfa por fila y una semilla por columna."""
     label, scale = quantity(metric)
     figure, axis = new_figure(3.5, log=metric.endswith("loss"), xlabel="alfa (en escala logarítmica)", ylabel=label)
     for name, table, colour, marker in with_colours(tables):
-        band(axis, scale * table.sort_index(), f"-{marker}", colour, name)
+        _band(axis, scale * table.sort_index(), f"-{marker}", colour, name)
     decades = [np.log10(alpha) for table in tables.values() for alpha in table.index if alpha > 0]
     if decades:
         first, last = int(np.floor(min(decades))), int(np.ceil(max(decades)))
@@ -148,5 +123,4 @@ def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Fi
         exponents = range(first, last + 1, max(1, (last - first) // 6))
         axis.set_xticks([0, *(10.0**e for e in exponents)], ["0", *(f"$10^{{{e}}}$" for e in exponents)])
         axis.xaxis.set_minor_locator(NullLocator())
-    legend(figure, ncols=2)
-    return figure
+    return legend(figure, ncols=2)

@@ -1,16 +1,14 @@
 """Q2: qué aporta softmax a la salida de una red. Sus parámetros, su respuesta y lo que se afirmó en 2020."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from scipy.special import softmax
 
 from tarea4.evaluation import confident_errors, predict
-from tarea4.report.claims import OUTCOMES, Answer, Claim
+from tarea4.report.claims import Answer, Claim, claimed
 from tarea4.report.parameters import Common, Integer, Sizes, meaning
-from tarea4.report.words import mean_and_spread, number, outcome, plural, verdict
+from tarea4.report.words import mean_and_spread, number, plural, verdict
 from tarea4.statistics import compare
 from tarea4.training import Run
 
@@ -18,17 +16,12 @@ OUTPUTS = {"softmax": "softmax", "sigmoide": "sigmoid", "lineal": "linear"}
 
 
 class Parameters(Common):
-    """Los parámetros de Q2."""
-
     hidden_sizes: Sizes = meaning("unidades de cada capa oculta")
     n_bins: Integer = meaning("tramos del diagrama de calibración", ge=2, le=100)
 
 
 def output_ranges(outputs: dict[str, list[np.ndarray]]) -> pd.DataFrame:
-    """Entre qué valores están las salidas (n, k) de las redes de cada nombre y su suma en cada imagen.
-
-    Columnas: `min`, `max`, `min_sum`, `max_sum` y `distribution`, si ninguna es negativa y todas las sumas son 1.
-    """
+    """Por nombre, los extremos de las salidas (n, k) de sus redes y de su suma por imagen, y si son distribución."""
     rows = {}
     for name, arrays in outputs.items():
         values = np.concatenate(arrays)
@@ -42,7 +35,7 @@ def output_ranges(outputs: dict[str, list[np.ndarray]]) -> pd.DataFrame:
 def confidences(runs: dict[str, list[Run]], x: np.ndarray) -> dict[str, list[np.ndarray]]:
     """Lo que se puede leer como probabilidad (n, k): softmax, y la sigmoide dividida entre su suma; la lineal, no."""
     read = {"softmax": "softmax", "sigmoide normalizada": "sigmoide"}
-    outputs = {label: [predict(run.model, x) for run in runs[name]] for label, name in read.items()}
+    outputs = {label: (predict(run.model, x) for run in runs[name]) for label, name in read.items()}
     return {label: [each / each.sum(axis=1, keepdims=True) for each in group] for label, group in outputs.items()}
 
 
@@ -53,61 +46,43 @@ def choices_kept(logits: np.ndarray, probabilities: np.ndarray) -> int:
 
 
 def gradient_errors(logits: np.ndarray, y: np.ndarray, step: float = 1e-5) -> dict[str, float]:
-    """Mayor distancia entre p - y y el gradiente de la entropía cruzada respecto a los logits (n, k), en float64.
-
-    El gradiente se calcula de dos maneras: por diferenciación automática y por diferencias centrales de paso `step`.
-    """
-    z, targets = tf.constant(logits, tf.float64), tf.one_hot(y, logits.shape[1], dtype=tf.float64)
-
-    def loss(z):
-        return -tf.reduce_sum(targets * tf.nn.log_softmax(z), axis=1)
-
+    """Mayor distancia entre p - y y el gradiente de la entropía cruzada en los logits (n, k), de dos maneras."""
+    z, k = tf.Variable(logits, dtype=tf.float64), logits.shape[1]
+    targets = tf.one_hot(y, k, dtype=tf.float64)
+    shifts = step * np.concatenate([np.eye(k), -np.eye(k), np.zeros((1, k))])[:, None]
     with tf.GradientTape() as tape:
-        tape.watch(z)
-        total = tf.reduce_sum(loss(z))
-    central = [(loss(z + shift) - loss(z - shift)) / (2 * step) for shift in step * np.eye(logits.shape[1])]
-    gradients = {"diferenciación automática": tape.gradient(total, z), "diferencias centrales": tf.stack(central, 1)}
+        losses = -tf.reduce_sum(targets * tf.nn.log_softmax(z + shifts), axis=2)
+        unshifted = losses[-1]
+    central = tf.transpose(losses[:k] - losses[k:-1]) / (2 * step)
+    gradients = {"diferenciación automática": tape.gradient(unshifted, z), "diferencias centrales": central}
     expected = tf.nn.softmax(z) - targets
     return {name: float(tf.reduce_max(tf.abs(gradient - expected))) for name, gradient in gradients.items()}
 
 
-def wrong_images(logits: np.ndarray, y: np.ndarray) -> pd.DataFrame:
-    """Imágenes mal clasificadas, de la equivocación más segura a la menos, y el gradiente p - y en dos clases.
-
-    Columnas: `image` (índice); `true` y `likeliest`, las clases verdadera y más probable; y, de cada una, su
-    probabilidad (`p_`) y la derivada de la pérdida respecto a su logit (`gradient_`): si es positiva, el descenso por
-    gradiente baja ese logit.
-    """
-    p = softmax(logits.astype("float64"), axis=1)
-    image = confident_errors(y, p, len(y))
-    classes = {"true": y[image], "likeliest": p[image].argmax(axis=1)}
-    p_of = {name: p[image, label] for name, label in classes.items()}
-    gradients = {f"gradient_{name}": value - (name == "true") for name, value in p_of.items()}
-    return pd.DataFrame({"image": image} | classes | {f"p_{name}": value for name, value in p_of.items()} | gradients)
-
-
-def wrong_by_seed(logits: list[np.ndarray], y: np.ndarray, seeds: Sequence[int]) -> pd.DataFrame:
-    """Las `wrong_images` de todas las semillas, con la suya en `seed`."""
-    return pd.concat([wrong_images(z, y).assign(seed=seed) for z, seed in zip(logits, seeds, strict=True)])
+def wrong_by_seed(logits: list[np.ndarray], y: np.ndarray, seeds: tuple[int, ...]) -> pd.DataFrame:
+    """Por semilla, los errores, el más seguro primero, con la probabilidad y el gradiente p - y de sus dos clases."""
+    tables = []
+    for z, seed in zip(logits, seeds, strict=True):
+        p = softmax(z.astype("float64"), axis=1)
+        image = confident_errors(y, p, len(y))
+        classes = {"true": y[image], "likeliest": p[image].argmax(axis=1)}
+        table = pd.DataFrame({"image": image} | classes | {f"p_{name}": p[image, k] for name, k in classes.items()})
+        table["gradient_true"], table["gradient_likeliest"] = table["p_true"] - 1, table["p_likeliest"]
+        tables.append(table.assign(seed=seed))
+    return pd.concat(tables)
 
 
 def softmax_verdicts(measured: pd.DataFrame, split: str, where: str) -> dict[str, str]:
     """Qué permite decir la exactitud en una partición ("val" o "test") de la salida softmax frente a cada otra."""
     names = [name for name in measured["model"].unique() if name != "softmax"]
-    comparisons = {name: compare(measured, "softmax", name, f"{split}_accuracy") for name in names}
-    subject = "la salida softmax"
-    return {name: verdict(subject, f"la {name}", "accuracy", paired, where) for name, paired in comparisons.items()}
+    pairs = {name: compare(measured, "softmax", name, f"{split}_accuracy") for name in names}
+    return {name: verdict("la salida softmax", f"la {name}", "accuracy", pair, where) for name, pair in pairs.items()}
 
 
 def answer(ranges: pd.DataFrame, kept: int, n: int, measured: pd.DataFrame, eces: dict[str, list[float]]) -> Answer:
-    """Qué aporta softmax: si sus salidas, y no las otras, son una distribución, y si cambia la clase elegida.
-
-    `ranges` es de `output_ranges`; `kept` de las `n` clases elegidas son las mismas antes y después de softmax;
-    `measured`, de `tarea4.evaluation.results`; y `eces`, los errores de calibración en prueba, por salida.
-    """
+    """Si softmax da una distribución y si cambia la clase elegida: `kept` de `n` imágenes la conservan."""
     is_distribution = ranges["distribution"]
-    gives = "da" if is_distribution["softmax"] else "no da"
-    changes = "no cambia" if kept == n else "cambia"
+    gives, changes = ("da" if is_distribution["softmax"] else "no da"), ("no cambia" if kept == n else "cambia")
     bounds = ranges[["min_sum", "max_sum"]].itertuples()
     sums = [f"{' a '.join(dict.fromkeys(map(number, limits)))} con {name}" for name, *limits in bounds]
     text = (
@@ -122,24 +97,15 @@ def answer(ranges: pd.DataFrame, kept: int, n: int, measured: pd.DataFrame, eces
 
 
 def claims(measured: pd.DataFrame, wrong: pd.DataFrame) -> list[Claim]:
-    """Si softmax clasifica mejor que otras salidas y si se maximiza «la probabilidad de la clase más probable».
-
-    Cuando la red se equivoca (`wrong`, de `wrong_images`) las dos clases difieren, y el gradiente muestra cuál sube.
-    """
-    multiclass = [
-        Claim(
-            f"«Porque es clasificación multiclase»: softmax clasifica mejor que la salida {name}",
-            sentence,
-            OUTCOMES[outcome(compare(measured, "softmax", name, "val_accuracy"))],
-        )
-        for name, sentence in softmax_verdicts(measured, "val", "en validación").items()
-    ]
+    """Si softmax clasifica mejor que otras salidas y si se maximiza «la probabilidad de la clase más probable»."""
+    statement = "«Porque es clasificación multiclase»: softmax clasifica mejor que la salida"
+    models = [(name, f"la {name}") for name in measured["model"].unique() if name != "softmax"]
+    soft = "softmax", "la salida softmax"
+    claims = [claimed(f"{statement} {other[0]}", measured, "val_accuracy", soft, other) for other in models]
     opposed = int(((wrong["gradient_likeliest"] > 0) & (wrong["gradient_true"] < 0)).sum())
     evidence = (
         f"En {number(opposed, 0)} de {plural(len(wrong), 'error', 'errores')} de validación, sumadas las semillas, el "
         "descenso por gradiente baja el logit de la clase más probable y sube el de la verdadera."
     )
-    maximised = Claim(
-        "Se maximiza «la probabilidad de la clase más probable»", evidence, "se refuta" if opposed else "se confirma"
-    )
-    return [*multiclass, maximised]
+    result = "se refuta" if opposed else "se confirma"
+    return [*claims, Claim("Se maximiza «la probabilidad de la clase más probable»", evidence, result)]

@@ -9,45 +9,31 @@ from tarea4.training import SENSES
 
 
 class Parameters(Thresholds):
-    """Los parámetros de Q3."""
-
     hidden_sizes: Sizes = meaning("unidades de cada capa oculta de la red de 2020")
     candidates: Networks = meaning("redes menores que se prueban")
 
 
-def smallest_reaching(reached: pd.DataFrame, parameters: dict[str, int]) -> str | None:
-    """La red con menos parámetros que llega con todas sus semillas, en los dos sentidos de la pérdida de entrenar."""
-    always = reached[reached["sense"] != "val_"].groupby("model")["epoch"].agg(lambda epochs: epochs.notna().all())
-    return min(always[always].index, key=parameters.get, default=None)
-
-
 def answer(reached: pd.DataFrame, name: str, parameters: dict[str, int]) -> Answer:
     """Si la red `name` alcanza los umbrales, en qué época, y cuál es la menor de las probadas que los alcanza."""
-    epochs = {sense: _epochs(reached, name, sense) for sense in ("", "train_")}
-    sentences = [
-        f"**La red {name} ({number(parameters[name], 0)} parámetros) {epochs_reaching(epochs[''])}**, según la pérdida "
-        f"corriente; según la evaluada, {epochs_reaching(epochs['train_'])}."
-    ]
-    smallest = smallest_reaching(reached, parameters)
-    if smallest is None:
-        sentences.append("Ninguna de las redes probadas llega con todas las semillas.")
-    else:
-        size = f"{number(parameters[smallest], 0)} parámetros"
-        sentences.append(f"La menor de las {len(parameters)} probadas que llega con todas es {smallest} ({size}).")
-    always = all(found.notna().all() for found in epochs.values())
-    return Answer(f"{name} {'llega' if always else 'no llega'} con todas las semillas", " ".join(sentences))
+    arrives = reached[reached["model"] == name].groupby("sense")["epoch"].agg(epochs_reaching)
+    always = reached[reached["sense"] != "val_"].groupby("model")["epoch"].agg(lambda epochs: epochs.notna().all())
+    sizes = {model: f"{number(n, 0)} parámetros" for model, n in parameters.items()}
+    least = "Ninguna de las redes probadas llega con todas las semillas."
+    if always.any():
+        smallest = min(always[always].index, key=parameters.get)
+        least = f"La menor de las {len(sizes)} probadas que llega con todas es {smallest} ({sizes[smallest]})."
+    text = (
+        f"**La red {name} ({sizes[name]}) {arrives['']}**, según la pérdida corriente; según la evaluada, "
+        f"{arrives['train_']}. {least}"
+    )
+    return Answer(f"{name} {'llega' if always[name] else 'no llega'} con todas las semillas", text)
 
 
 def claims(reached: pd.DataFrame, name: str) -> list[Claim]:
     """Si la red que se dio por buena en 2020 llega a los umbrales con todas las semillas, en cada sentido."""
-    claims = []
+    claims, by_sense = [], reached[reached["model"] == name].groupby("sense")["epoch"]
     for sense, label in SENSES.items():
-        epochs = _epochs(reached, name, sense)
-        share = epochs.notna().mean()
-        result = "se confirma" if share == 1 else "se refuta" if share == 0 else "depende de la semilla"
+        epochs = by_sense.get_group(sense)
+        result = {1: "se confirma", 0: "se refuta"}.get(epochs.notna().mean(), "depende de la semilla")
         claims.append(Claim(f"Llega a los umbrales ({label})", f"La red {name} {epochs_reaching(epochs)}.", result))
     return claims
-
-
-def _epochs(reached: pd.DataFrame, name: str, sense: str) -> pd.Series:
-    return reached.loc[(reached["model"] == name) & (reached["sense"] == sense), "epoch"]

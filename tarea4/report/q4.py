@@ -3,16 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from tarea4.report.claims import OUTCOMES, Claim
+from tarea4.report.claims import Claim, claimed
 from tarea4.report.parameters import Alpha, Alphas, Rate, Regularised, Sizes, Studied, meaning
-from tarea4.report.words import exact, outcome, plural, scientific, verdict
-from tarea4.statistics import compare, paired_difference
+from tarea4.report.words import number, outcome, plural, scientific
+from tarea4.statistics import paired_difference
 from tarea4.training import Run
 
 
 class Parameters(Regularised, Studied):
-    """Los parámetros de Q4."""
-
     hidden_sizes: Sizes = meaning("unidades de cada capa oculta")
     dropout: Rate = meaning("tasa de dropout del modelo pedido, y la tasa con que se varían las alfas")
     alpha_l1: Alpha = meaning("factor l1 del modelo pedido")
@@ -23,7 +21,8 @@ class Parameters(Regularised, Studied):
 def label(dropout: float, alpha_l1: float, alpha_l2: float) -> str:
     """Nombre de un modelo regularizado, distinto si algo difiere: «dropout 0,10, l1 = 10⁻⁴, l2 = 0»."""
     l1, l2 = (scientific(alpha, exact=True) for alpha in (alpha_l1, alpha_l2))
-    return f"dropout {exact(dropout)}, l1 = {l1}, l2 = {l2}"
+    exact = np.format_float_positional(dropout).replace(".", ",")
+    return f"dropout {number(dropout, 2) if round(dropout, 2) == dropout else exact}, l1 = {l1}, l2 = {l2}"
 
 
 def alpha_table(explored: pd.DataFrame, labels: dict[float, str], metric: str = "val_loss") -> pd.DataFrame:
@@ -44,35 +43,20 @@ def alpha_effects(losses: pd.DataFrame) -> str:
 
 def same_weights(runs: list[Run], others: list[Run]) -> int:
     """En cuántas semillas dos modelos de igual forma acaban con los mismos pesos, hasta el último bit."""
-    return sum(
-        all(np.array_equal(a, b) for a, b in zip(run.model.get_weights(), other.model.get_weights(), strict=True))
-        for run, other in zip(runs, others, strict=True)
-    )
+    pairs = [(run.model.get_weights(), other.model.get_weights()) for run, other in zip(runs, others, strict=True)]
+    return sum(all(np.array_equal(*each) for each in zip(*pair, strict=True)) for pair in pairs)
 
 
 def claims(measured: pd.DataFrame, best: str, base: str, no_alphas: str, identical: int, effects: str) -> list[Claim]:
     """Qué hacen las alfas de 2020, comparadas con ninguna, y cómo queda el modelo de 2020 frente a los de hoy."""
     seeds = plural(measured["seed"].nunique(), "semilla")
-    alphas, model, layers = (
-        compare(measured, name, other, "val_loss")
-        for name, other in (("alfas de 2020", no_alphas), ("respuesta de 2020", best), ("respuesta de 2020", base))
-    )
     bits = f"Con ellas y sin ellas los pesos finales coinciden bit a bit con {identical} de {seeds}."
-    effect = verdict("el modelo con ellas", "el que no las tiene", "loss", alphas, "en validación")
+    alphas = ("alfas de 2020", "el modelo con ellas"), (no_alphas, "el que no las tiene")
+    model = ("respuesta de 2020", "el de 2020"), (best, "el mejor de hoy")
+    layers = ("respuesta de 2020", "la red 25-45-25"), (base, f"la de las capas de Q3 ({base})")
+    tiny = claimed("Unas alfas del orden de 10⁻¹⁵ regularizan", measured, "val_loss", *alphas)
     return [
-        Claim(
-            "Unas alfas del orden de 10⁻¹⁵ regularizan",
-            f"{bits} {effect} {effects}",
-            OUTCOMES[outcome(alphas, lower_is_better=True)],
-        ),
-        Claim(
-            "El mejor modelo es 25-45-25 con dropout 0.10 y l1 = 3e-15",
-            verdict("el de 2020", "el mejor de hoy", "loss", model, "en validación"),
-            OUTCOMES[outcome(model, lower_is_better=True)],
-        ),
-        Claim(
-            "Cambiar las capas de Q3 por 25-45-25 mejora",
-            verdict("la red 25-45-25", f"la de las capas de Q3 ({base})", "loss", layers, "en validación"),
-            OUTCOMES[outcome(layers, lower_is_better=True)],
-        ),
+        tiny._replace(evidence=f"{bits} {tiny.evidence} {effects}"),
+        claimed("El mejor modelo es 25-45-25 con dropout 0.10 y l1 = 3e-15", measured, "val_loss", *model),
+        claimed("Cambiar las capas de Q3 por 25-45-25 mejora", measured, "val_loss", *layers),
     ]

@@ -10,10 +10,7 @@ import pandas as pd
 from tarea4.statistics import Comparison, Interval
 
 Outcome = Literal["mejor", "peor", "sin diferencia"]
-MONTHS = (
-    "enero", "febrero", "marzo", "abril", "mayo", "junio",
-    "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
-)  # fmt: skip
+MONTHS = "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()  # noqa: SIM905
 
 
 def number(value: float, decimals: int = 4) -> str:
@@ -24,41 +21,25 @@ def number(value: float, decimals: int = 4) -> str:
 
 
 def percent(fraction: float, decimals: int = 2) -> str:
-    """Fracción como porcentaje: ``percent(0.9752)`` es «97,52 %»."""
     return f"{number(100 * fraction, decimals)}\N{NO-BREAK SPACE}%"
 
 
 def scientific(value: float, *, exact: bool = False) -> str:
-    """Como potencia de diez: ``scientific(7e-14)`` es «7·10⁻¹⁴»; el cero, «0».
-
-    Con tres cifras o, si es `exact`, con todas las que distinguen el valor de cualquier otro.
-    """
+    """Como potencia de diez, «7·10⁻¹⁴», con tres cifras o, si es `exact`, con todas las que distinguen el valor."""
     if value == 0:
         return "0"
     text = np.format_float_scientific(value, trim="-") if exact else f"{value:.2e}"
     mantissa, exponent = text.replace(".", ",").split("e")
+    mantissa = mantissa.rstrip("0").rstrip(",")
     power = "10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    mantissa = mantissa.rstrip("0").rstrip(",") if "," in mantissa else mantissa
     return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
-def exact(value: float) -> str:
-    """Con dos decimales o, si no bastan para distinguirlo de otro valor, con los que hagan falta: «0,20», «0,204»."""
-    return number(value, 2) if round(value, 2) == value else np.format_float_positional(value).replace(".", ",")
-
-
-def p_value(p: float) -> str:
-    """Valor p de una prueba: «p = 0,0312»; si es menor que lo que cuatro decimales dicen, «p < 0,0001»."""
-    return "p < 0,0001" if p < 1e-4 else f"p = {number(p)}"
-
-
 def layers(hidden_sizes: Sequence[int]) -> str:
-    """Tamaños de las capas ocultas: «40-50-15»."""
     return "-".join(map(str, hidden_sizes))
 
 
 def plural(n: int, singular: str, plural_form: str | None = None) -> str:
-    """Cantidad con su nombre: «1 semilla», «5 semillas»."""
     return f"{number(n, 0)} {singular if n == 1 else plural_form or singular + 's'}"
 
 
@@ -70,7 +51,6 @@ def mean_and_spread(values: Sequence[float], decimals: int = 4, scale: float = 1
 
 
 def interval(bounds: Interval | Comparison, decimals: int = 4, scale: float = 1) -> str:
-    """Extremos de un intervalo: «[0,0012; 0,0048]»."""
     return f"[{number(scale * bounds.low, decimals)}; {number(scale * bounds.high, decimals)}]"
 
 
@@ -82,34 +62,30 @@ def outcome(comparison: Comparison, *, lower_is_better: bool = False) -> Outcome
 
 
 def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparison: Comparison, where: str) -> str:
-    """Frase que dice lo que una comparación emparejada permite decir, y nada más.
-
-    La diferencia es la de `name` menos la de `other`, los dos con artículo, en la pérdida (nats) o en la exactitud
-    (puntos); `where` dice sobre qué imágenes: «en validación».
-    """
+    """Lo que permite decir la diferencia de `name` menos `other`, con artículo: en nats o, la exactitud, en puntos."""
     if comparison.n < 2:
         return f"Con una sola semilla no hay intervalo, y nada prueba que {name} y {other} difieran {where}."
-    scale, unit, decimals = (1, "", 4) if metric == "loss" else (100, " puntos", 2)
-    difference = f"diferencia de {number(scale * comparison.mean_difference, decimals)}{unit}"
-    level = percent(comparison.confidence, 0)
-    seeds = plural(comparison.n, "semilla")
-    support = f"{difference}, intervalo del {level} {interval(comparison, decimals, scale)}, {seeds}"
-    what, better, worse = ("pérdida", "menor", "mayor") if metric == "loss" else ("exactitud", "mayor", "menor")
-    size = {"mejor": better, "peor": worse}.get(outcome(comparison, lower_is_better=metric == "loss"))
-    if not size:
-        pair = f"de {name} y {other}".replace("de el ", "del ")
-        return f"Estas semillas no distinguen la {what} {where} {pair} ({support})."
-    return f"{name[0].upper()}{name[1:]} tiene {size} {what} {where} que {other} ({support})."
+    loss = metric == "loss"
+    what, better, worse = ("pérdida", "menor", "mayor") if loss else ("exactitud", "mayor", "menor")
+    scale, unit, decimals = (1, "", 4) if loss else (100, " puntos", 2)
+    difference = number(scale * comparison.mean_difference, decimals) + unit
+    bounds = f"{percent(comparison.confidence, 0)} {interval(comparison, decimals, scale)}"
+    support = f"(diferencia de {difference}, intervalo del {bounds}, {plural(comparison.n, 'semilla')})"
+    size = {"mejor": better, "peor": worse}.get(outcome(comparison, lower_is_better=loss))
+    if size:
+        return f"{name[0].upper()}{name[1:]} tiene {size} {what} {where} que {other} {support}."
+    pair = f"de {name} y {other}".replace("de el ", "del ")
+    return f"Estas semillas no distinguen la {what} {where} {pair} {support}."
 
 
 def epochs_reaching(epochs: Sequence[int]) -> str:
     """En qué épocas se alcanzó un umbral, NA si no: «llega con 3 de 5 semillas, entre las épocas 12 y 15»."""
-    reached = [epoch for epoch in epochs if pd.notna(epoch)]
+    reached, seeds = [epoch for epoch in epochs if pd.notna(epoch)], plural(len(epochs), "semilla")
     if not reached:
-        return f"no llega con ninguna de {plural(len(epochs), 'semilla')}"
+        return f"no llega con ninguna de {seeds}"
     first, last = min(reached), max(reached)
     when = f"en la época {first}" if first == last else f"entre las épocas {first} y {last}"
-    return f"llega con {len(reached)} de {plural(len(epochs), 'semilla')}, {when}"
+    return f"llega con {len(reached)} de {seeds}, {when}"
 
 
 def days(dates: Iterable[date]) -> str:
@@ -120,7 +96,6 @@ def days(dates: Iterable[date]) -> str:
 
 
 def in_test(measured: pd.DataFrame, name: str) -> str:
-    """Pérdida y exactitud de un modelo en prueba, en una frase corta."""
     group = measured[measured["model"] == name]
     loss, accuracy = mean_and_spread(group["test_loss"]), mean_and_spread(group["test_accuracy"], 2, 100)
     return f"pérdida {loss} y exactitud {accuracy} % en prueba ({plural(len(group), 'semilla')})"

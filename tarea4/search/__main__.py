@@ -1,4 +1,7 @@
-"""``python -m tarea4.search``: sigue un estudio de hiperparámetros desde una terminal."""
+"""python -m tarea4.search [opciones] sigue un estudio de hiperparámetros hasta que tenga los ensayos pedidos.
+
+Se puede cortar y repetir cuando se quiera, y correr a la vez en varios procesos o máquinas que compartan el almacén.
+"""
 
 import argparse
 import math
@@ -10,59 +13,47 @@ from pydantic import BaseModel
 
 from tarea4.data import load
 from tarea4.report.parameters import Common, Integer, Path, Positive, Seed, check_parameters, meaning
-from tarea4.search.run import search
-from tarea4.search.study import count, open_study
+from tarea4.search import reading
+from tarea4.search.run import count, open_study, search
 
 
 class Search(BaseModel):
     """Opciones de la orden, con sus valores por omisión."""
 
     model_config = Common.model_config
-
     study: Literal["q4", "q5-presupuesto", "q5-largo", "q5-libre"] = meaning("estudio que se sigue", "q4")
-    n_trials: Integer = meaning(
-        "ensayos terminados que debe llegar a tener, entre todos los procesos", 150, ge=1, le=100_000
-    )
+    n_trials: Integer = meaning("ensayos terminados que debe tener, entre todos los procesos", 150, ge=1, le=100_000)
     timeout: Positive | None = meaning("segundos tras los que no se empieza otro; sin ellos, no hay límite", None)
-    storage: str = meaning("archivo del diario o URL de una base de datos; sin él, estudios/ESTUDIO.log", "")
+    storage: str = meaning("archivo del diario o URL de una base de datos; sin él, el estudio publicado", "")
     seed: Seed | None = meaning("semilla del muestreador; sin ella, una distinta cada vez", None)
     data_path: Path = meaning("archivo .npz con otros datos; sin él, MNIST", None)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Sigue un estudio desde la terminal."""
-    parser = argparse.ArgumentParser(
-        "python -m tarea4.search",
-        argparse.SUPPRESS,  # argparse diría «usage»
-        "python -m tarea4.search [opciones] sigue un estudio de hiperparámetros hasta que tenga los ensayos pedidos. "
-        "Se puede cortar y repetir en cualquier momento, y correr a la vez en varios procesos o máquinas que "
-        "compartan el almacén.",
-        add_help=False,
-        allow_abbrev=False,
-        exit_on_error=False,
-        argument_default=argparse.SUPPRESS,
-    )
+    """Sigue un estudio desde la terminal; sin `--storage`, el publicado, se llame desde la carpeta que se llame."""
+    in_spanish = {"usage": argparse.SUPPRESS, "description": __doc__, "add_help": False, "exit_on_error": False}
+    parser = argparse.ArgumentParser(**in_spanish, allow_abbrev=False)
     options = parser.add_argument_group("opciones")
     options.add_argument("--help", "-h", action="help", help="muestra esta ayuda")
+    flags = {name: f"--{name.replace('_', '-')}" for name in Search.model_fields}
     for name, field in Search.model_fields.items():
-        default = "" if field.default in (None, "") else f" (por omisión, {field.default})"
-        options.add_argument(f"--{name.replace('_', '-')}", metavar="VALOR", help=field.description + default)
-    defaults = {name: field.default for name, field in Search.model_fields.items()}
+        note = f" (por omisión, {field.default})" if field.default else ""
+        options.add_argument(flags[name], default=field.default, metavar="VALOR", help=field.description + note)
     try:
         given, unknown = parser.parse_known_args(arguments)
         if unknown:
-            raise ValueError(
-                f"opción desconocida '{unknown[0]}': se admiten --{', --'.join(defaults)}.".replace("_", "-")
-            )
-        p = check_parameters(defaults | vars(given), Search)
+            raise ValueError(f"opción desconocida '{unknown[0]}': se admiten {', '.join(flags.values())}.")
+        p = check_parameters(vars(given), Search)
+        if not (p.storage or reading.STUDIES_PATH.is_dir()):
+            raise ValueError("storage: aquí no hay estudios publicados; --storage admite un archivo o una base.")
         data = load(p.data_path)
-        study = open_study(p.study, p.storage or f"estudios/{p.study}.log", data)
+        study = open_study(p.study, p.storage or reading.STUDIES_PATH / f"{p.study}.log", data)
     except argparse.ArgumentError as error:
         sys.exit(f"{error.argument_name}: falta su valor.")
     except (ValueError, OSError) as error:
         sys.exit(str(error))
     try:
-        search(study, data, n_trials=p.n_trials, timeout=p.timeout, seed=p.seed)
+        search(study, data, n_trials=p.n_trials, timeout=p.timeout or math.inf, seed=p.seed)
     except KeyboardInterrupt:
         sys.exit("Cortado: la misma orden sigue donde se quedó.")
     best = min((trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))), default=math.nan)

@@ -1,4 +1,4 @@
-"""Recetas: todo lo que hace falta para entrenar una red de las familias que buscan Q4 y Q5, en un objeto con nombre."""
+"""Recetas: todo lo que hace falta para entrenar una red de las que buscan Q4 y Q5, en un objeto con nombre."""
 
 import bisect
 import functools
@@ -12,22 +12,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tarea4.data import Dataset, pooled
+from tarea4.data import Dataset
 from tarea4.training import Training
 
-# La red más pequeña de 2020 con sus dos familias: la «variante impresa» de Try 02.
-BUDGET_2020 = 34_535
+BUDGET_2020 = 34_535  # parámetros de la red más pequeña de 2020 con sus dos familias: la «variante impresa» de Try 02
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Una red y su entrenamiento: Dense-BatchNorm-activación en cada capa, con ruido, dropout y alfas opcionales.
-
-    References
-    ----------
-    I. Loshchilov y F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
-    I. Goodfellow et al., "Explaining and harnessing adversarial examples", ICLR 2015.
-    """
+    """Una red y su entrenamiento: Dense-BatchNorm-activación en cada capa, con ruido, dropout y alfas opcionales."""
 
     hidden_sizes: Sequence[int]  # unidades de cada capa oculta
     activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
@@ -38,36 +31,38 @@ class Recipe:
     noise_hidden: float = 0.0
     alpha_l1: float = 0.0  # penalizaciones de la activación de la última capa oculta, desde 0
     alpha_l2: float = 0.0
-    learning_rate: float = 1e-3  # de AdamW
-    weight_decay: float = 0.0
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0  # de AdamW: I. Loshchilov y F. Hutter, "Decoupled weight decay regularization", ICLR 2019
     schedule: Literal["constante", "coseno"] = "constante"  # el coseno sube una época y baja después hasta 0
     batch_size: int = 128
     epochs: int = 20
-    label_smoothing: float = 0.0  # suavizado de las etiquetas, en [0, 1)
-    epsilon: float = 0.0  # la perturbación de FGSM con que se entrena además de con la imagen limpia; 0 es sin ella
-    pool: bool = False  # si las imágenes se reducen antes, con `tarea4.data.pooled`
+    label_smoothing: float = 0.0  # en [0, 1): C. Szegedy et al., "Rethinking the Inception architecture", CVPR 2016
+    epsilon: float = 0.0  # desde 0: I. Goodfellow et al., "Explaining and harnessing adversarial examples", ICLR 2015
+    pool: bool = False  # si son para imágenes que se reducen antes, con `tarea4.data.pooled`
     augment: bool = False  # si cada época ve las imágenes giradas, desplazadas y escaladas al azar
 
     def build(self, data: Dataset) -> keras.Sequential:
         """La red, compilada para los datos dados: entrada (n, píxeles) y salida softmax (n, clases)."""
-        kit = keras.layers
-        layers = [keras.Input((data.input_size,), name="input")]
-        layers += _if(self.dropout, kit.Dropout, "dropout") + _if(self.noise, kit.GaussianNoise, "noise")
+        kit, dense = keras.layers, {"use_bias": not self.batch_norm, "kernel_initializer": "he_uniform"}
         penalty = keras.regularizers.L1L2(self.alpha_l1, self.alpha_l2) if self.alpha_l1 + self.alpha_l2 else None
-        for i, size in enumerate(self.hidden_sizes, 1):
-            bias, last = {"use_bias": not self.batch_norm}, i == len(self.hidden_sizes)
-            layers.append(kit.Dense(size, **bias, kernel_initializer="he_uniform", name=f"dense_{i}"))
+        penalties = [None] * (len(self.hidden_sizes) - 1) + [penalty]
+        layers = [keras.Input((data.input_size,), name="input")]
+        layers += [kit.Dropout(self.dropout, name="dropout")] if self.dropout else []
+        layers += [kit.GaussianNoise(self.noise, name="noise")] if self.noise else []
+        for i, (size, penalty) in enumerate(zip(self.hidden_sizes, penalties, strict=True), 1):
+            layers.append(kit.Dense(size, **dense, name=f"dense_{i}"))
             layers += [kit.BatchNormalization(name=f"batch_normalization_{i}")] if self.batch_norm else []
-            layers += _if(self.noise_hidden, kit.GaussianNoise, f"noise_{i}")
-            penalised = {"activity_regularizer": penalty if last else None}
-            layers.append(kit.Activation(self.activation, **penalised, name=f"activation_{i}"))
-            layers += _if(self.dropout_hidden, kit.Dropout, f"dropout_{i}")
+            layers += [kit.GaussianNoise(self.noise_hidden, name=f"noise_{i}")] if self.noise_hidden else []
+            layers.append(kit.Activation(self.activation, activity_regularizer=penalty, name=f"activation_{i}"))
+            layers += [kit.Dropout(self.dropout_hidden, name=f"dropout_{i}")] if self.dropout_hidden else []
         layers.append(kit.Dense(data.n_classes, activation="softmax", name="output"))
-        if self.epsilon or self.label_smoothing:
-            model = Classifier(layers, epsilon=self.epsilon, label_smoothing=self.label_smoothing)
-        else:
-            model = keras.Sequential(layers, name="classifier")
-        optimizer = keras.optimizers.AdamW(self._learning_rate(len(data.x_train)), weight_decay=self.weight_decay)
+        own = {"epsilon": self.epsilon, "label_smoothing": self.label_smoothing}
+        model = Classifier(layers, **own) if any(own.values()) else keras.Sequential(layers, name="classifier")
+        rate, steps = self.learning_rate, math.ceil(len(data.x_train) / self.batch_size)
+        if self.schedule == "coseno":
+            decay = {"initial_learning_rate": 0.0, "decay_steps": max(1, (self.epochs - 1) * steps)}
+            rate = keras.optimizers.schedules.CosineDecay(**decay, warmup_target=rate, warmup_steps=steps)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)
         model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
         return model
 
@@ -76,29 +71,10 @@ class Recipe:
         augment = functools.partial(affine, image_shape=data.image_shape) if self.augment else None
         return Training(self.build(data), epochs=self.epochs, batch_size=self.batch_size, augment=augment, **options)
 
-    def images(self, data: Dataset) -> Dataset:
-        """Los datos como los ve la red: promediados antes si la receta lo pide."""
-        return pooled(data) if self.pool else data
-
-    def _learning_rate(self, n_train: int) -> float | keras.optimizers.schedules.CosineDecay:
-        if self.schedule == "constante":
-            return self.learning_rate
-        warmup = math.ceil(n_train / self.batch_size)
-        decay = max(1, (self.epochs - 1) * warmup)
-        return keras.optimizers.schedules.CosineDecay(0.0, decay, warmup_target=self.learning_rate, warmup_steps=warmup)
-
 
 @keras.saving.register_keras_serializable("tarea4")
 class Classifier(keras.Sequential):
-    """Red secuencial que puede entrenar con etiquetas suavizadas y, además, con imágenes perturbadas contra ella.
-
-    Con `epsilon`, el gradiente es la media del de la imagen limpia y el de la perturbada ``x + epsilon * sign(grad)``
-    (Goodfellow et al., ICLR 2015), y las estadísticas de la normalización por lotes se actualizan solo con la limpia.
-
-    References
-    ----------
-    C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016: el suavizado.
-    """
+    """Red secuencial que puede entrenar con etiquetas suavizadas y, además, con imágenes perturbadas contra ella."""
 
     def __init__(self, layers=None, *, epsilon: float = 0.0, label_smoothing: float = 0.0, **kwargs):
         super().__init__(layers, **kwargs)
@@ -118,25 +94,24 @@ class Classifier(keras.Sequential):
         y = y * (1 - self.label_smoothing) + self.label_smoothing / y.shape[1]
         if not self.epsilon:
             return super().train_step((x, y))
+        # La media de los gradientes de la imagen limpia y de la perturbada; BatchNorm se queda lo que vio de la limpia.
+        weights = [variable.value for variable in self.trainable_variables]
         with tf.GradientTape() as tape:
             tape.watch(x)
             outputs = self(x, training=True)
             loss = self.compute_loss(x=x, y=y, y_pred=outputs)
-        *gradients, towards = tape.gradient(loss, [*self._weights(), x])
+        *gradients, towards = tape.gradient(loss, [*weights, x])
         statistics = [variable.value + 0.0 for variable in self.non_trainable_variables]
         with tf.GradientTape() as tape:
             perturbed = tf.clip_by_value(x + self.epsilon * tf.sign(towards), 0, 1)
             other = self.compute_loss(x=x, y=y, y_pred=self(perturbed, training=True))
-        others = tape.gradient(other, self._weights())
+        others = tape.gradient(other, weights)
         for variable, value in zip(self.non_trainable_variables, statistics, strict=True):
             variable.assign(value)
         self.optimizer.apply([(a + b) / 2 for a, b in zip(gradients, others, strict=True)], self.trainable_variables)
         tracker = next(metric for metric in self.metrics if metric.name == "loss")
         tracker.update_state(loss, sample_weight=tf.shape(x)[0])  # `compute_metrics` la da por anotada
         return self.compute_metrics(x, y, outputs)
-
-    def _weights(self):
-        return [variable.value for variable in self.trainable_variables]
 
 
 def affine(images: tf.Tensor, rng: np.random.Generator, image_shape: tuple[int, int]) -> tf.Tensor:
@@ -153,19 +128,16 @@ def affine(images: tf.Tensor, rng: np.random.Generator, image_shape: tuple[int, 
     return tf.reshape(moved, images.shape)
 
 
-def widest(ratios: Sequence[float], budget: int, *, input_size: int = 784, n_classes: int = 10) -> list[int]:
-    """Las capas ocultas más anchas, en las proporciones dadas, cuya red no pasa de `budget` parámetros."""
+def layer_sizes(width: int, ratios: Sequence[float]) -> list[int]:
+    """Unidades de cada capa oculta, en las proporciones dadas de `width`, una o más."""
+    return [max(1, round(width * ratio)) for ratio in ratios]
 
-    def sizes(width: int) -> list[int]:
-        return [max(1, round(width * ratio)) for ratio in ratios]
+
+def widest(ratios: Sequence[float], budget: int, *, input_size: int = 784, n_classes: int = 10) -> int:
+    """El mayor `width` con que la red de capas `layer_sizes(width, ratios)` no pasa de `budget` parámetros."""
 
     def parameters(width: int) -> int:
-        widths = [input_size, *sizes(width), n_classes]
-        # Cada unidad oculta lleva los cuatro números de su normalización; cada clase, su sesgo.
+        widths = [input_size, *layer_sizes(width, ratios), n_classes]  # con normalización: 4 números por unidad
         return sum(a * b for a, b in itertools.pairwise(widths)) + 4 * sum(widths[1:-1]) + n_classes
 
-    return sizes(max(1, bisect.bisect_right(range(budget), budget, key=parameters) - 1))
-
-
-def _if(strength: float, layer: type, name: str) -> list[keras.layers.Layer]:
-    return [layer(strength, name=name)] if strength else []
+    return max(1, bisect.bisect_right(range(budget), budget, key=parameters) - 1)

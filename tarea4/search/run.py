@@ -1,93 +1,147 @@
-"""Sigue un estudio de hiperparámetros con Optuna: se reanuda tras un corte y se reparte entre procesos."""
+"""Un estudio de Optuna en un archivo o en una base de datos: se abre, se sigue, se reanuda y se reparte."""
 
 import contextlib
+import functools
 import hashlib
 import math
 import os
 import platform
+import re
+import time
+import warnings
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import keras
 import numpy as np
 import optuna
 import psutil
+import sqlalchemy
 import tensorflow as tf
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, journal
+from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
 from tarea4.data import Dataset
-from tarea4.search.spaces import SPACES, Space
-from tarea4.search.study import FINISHED, count
+from tarea4.search.recipes import Recipe
+from tarea4.search.spaces import SPACES
 from tarea4.training import train_all
 
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 TAKEN = (*FINISHED, TrialState.RUNNING)
+MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # esta, sin decir su nombre
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # en inglés, y una línea por ensayo
+warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # lo son el latido y su comprobación
+
+
+class _Lock(journal.JournalFileOpenLock):
+    """El cerrojo del diario, que se suelta solo a los diez segundos de morir quien lo tenía."""
+
+    def __init__(self, path: Path):
+        super().__init__(str(path), grace_period=10)
+        self.path = path
+
+    def acquire(self) -> bool:
+        acquired = super().acquire()
+        # Una línea que un corte dejó a medias se quita: Optuna escribiría detrás, y nadie leería lo demás.
+        with self.path.open("rb+") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
+            if file.read() not in (b"", b"\n"):
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        return acquired
+
+
+def open_storage(storage: str | Path | BaseStorage, attempts: int = 3) -> BaseStorage:
+    """El almacén de un archivo, que se crea si no existe, o de la URL de una base de datos; si ya lo es, el mismo."""
+    if isinstance(storage, BaseStorage):
+        return storage
+    if "://" not in str(storage):
+        path = Path(storage)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(journal.JournalFileBackend(str(path), _Lock(path)))
+    try:
+        return RDBStorage(storage, heartbeat_interval=15, grace_period=45)
+    except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+        if attempts == 1:
+            raise
+        time.sleep(1)  # dos procesos que estrenan la base a la vez chocan al crear las tablas
+        return open_storage(storage, attempts - 1)
+
+
+def open_study(name: str, storage: str | Path | BaseStorage, data: Dataset | None = None) -> Study:
+    """Abre un estudio de `SPACES` (T. Akiba et al., "Optuna", KDD 2019), o lo crea; uno que existe no se modifica.
+
+    `storage` es como en `open_storage`. Un estudio nuevo queda ligado a los datos, si se dan. ValueError si el estudio
+    es de otros datos o el almacén no se puede abrir.
+    """
+    options = {"study_name": name, "pruner": SPACES[name].pruner}
+    try:
+        options["storage"] = open_storage(storage)
+        # `create_study` anota en el diario también cuando el estudio ya existe.
+        exists = name in optuna.get_all_study_names(options["storage"])
+        study = optuna.load_study(**options) if exists else optuna.create_study(**options, load_if_exists=True)
+    except Exception as error:  # los de cada base de datos son suyos, y en inglés
+        shown = re.sub("//.*@", "//…@", str(storage))
+        raise ValueError(
+            f"storage: se recibió {shown!r}, que no se puede abrir ({type(error).__name__}), y se admite el archivo de "
+            "un diario o la URL de una base de datos, como postgresql+psycopg://usuario@máquina/base."
+        ) from error
+    if data and study.user_attrs.get("data", data.digest) != data.digest:
+        raise ValueError(f"data_path: el estudio {name!r} de ese almacén es de otros datos; se admite otro almacén.")
+    if data and "data" not in study.user_attrs:
+        study.set_user_attr("data", data.digest)
+    return study
+
+
+def count(study: Study, states: tuple[TrialState, ...] = FINISHED) -> int:
+    """Cuántos ensayos de un estudio están en uno de esos estados."""
+    return len(study.get_trials(deepcopy=False, states=states))
 
 
 def search(
-    study: optuna.Study,
-    data: Dataset,
-    *,
-    n_trials: int,
-    timeout: float | None = None,
-    seed: int | None = None,
-    verbose: bool = True,
+    study: Study, data: Dataset, *, n_trials: int, timeout: float = math.inf, seed: int | None = None, bar: bool = True
 ) -> None:
     """Sigue un estudio hasta que tenga `n_trials` ensayos terminados, podados incluidos, entre quienes lo comparten.
 
-    Primero van los ensayos diseñados. Cada uno entrena con la semilla 0, informa de la pérdida de validación de cada
-    época, que es lo que se minimiza y decide si se poda, y guarda parámetros, exactitud, segundos y versiones. Uno cuya
-    pérdida deja de ser finita se da por podado; los que dejó a medias un proceso muerto se repiten. Tras `timeout`
-    segundos no se empieza otro. `seed`, la del muestreador, se combina con el número de cada ensayo: ni al reanudar ni
-    en otro proceso se repiten los mismos sorteos.
+    Primero van los diseñados. Cada ensayo entrena con la semilla 0, informa de la pérdida de validación de cada época,
+    cuya menor se minimiza, y guarda parámetros, exactitud, segundos y versiones. Si la pérdida deja de ser finita, se
+    da por podado; los que dejó a medias un proceso muerto se repiten. Tras `timeout` segundos no se empieza otro.
+    `seed`, la del muestreador, se combina con el número de cada ensayo: ningún sorteo se repite al reanudar.
     """
-    requeue(study)
+    _requeue(study)
     if count(study, TAKEN) >= n_trials:
         return
-
-    space = SPACES[study.study_name]
-    study.sampler = _sampler(space)
-
-    def objective(trial: Trial) -> float:
-        if _is_late(trial, n_trials):
-            return math.nan  # Optuna lo da por fallido
-        if seed is not None:
-            mixed = np.random.SeedSequence([seed, trial.number]).generate_state(1)
-            study.sampler = _sampler(space, int(mixed[0]))
-        return _objective(trial, space, data)
-
-    def advance(study: optuna.Study, _: FrozenTrial) -> None:
-        requeue(study)
-        bar.update(count(study) - bar.n)
-
-    done = count(study)
-    with tqdm(total=n_trials, initial=done, desc=study.study_name, disable=not verbose) as bar:
-        stop = optuna.study.MaxTrialsCallback(n_trials, TAKEN)
-        study.optimize(objective, timeout=timeout, callbacks=[advance, stop])
+    study.sampler = _sampler(study)
+    objective = functools.partial(_objective, data=data, n_trials=n_trials, seed=seed)
+    with tqdm(total=n_trials, initial=count(study), desc=study.study_name, disable=not bar) as shown:
+        advance = [_requeue, lambda study, _: shown.update(count(study) - shown.n)]
+        study.optimize(objective, timeout=timeout, callbacks=[*advance, MaxTrialsCallback(n_trials, TAKEN)])
 
 
-def _sampler(space: Space, seed: int | None = None) -> optuna.samplers.BaseSampler:
-    sampler = optuna.samplers.TPESampler(seed=seed)
-    return optuna.samplers.PartialFixedSampler(space.fixed, sampler) if space.fixed else sampler
+def _objective(trial: Trial, data: Dataset, n_trials: int, seed: int | None) -> float:
+    def report(epoch: int, logs: dict[str, float]) -> None:
+        trial.report(logs["val_loss"], epoch + 1)
+        if trial.should_prune():
+            raise optuna.TrialPruned
 
-
-def _is_late(trial: Trial, n_trials: int) -> bool:
-    """Si otro proceso se adelantó: antes que este ensayo hay ya `n_trials` sin fallo, o uno con sus parámetros.
-
-    Los números de los ensayos crecen, así que dos procesos no pueden concluir a la vez que el suyo es el último.
-    """
     trials = trial.study.get_trials(deepcopy=False)
     earlier = [other for other in trials[: trial.number] if other.state != TrialState.FAIL]
     params = _params_of(trials[trial.number])
-    return len(earlier) >= n_trials or (bool(params) and _is_held(params, earlier))
-
-
-def _objective(trial: Trial, space: Space, data: Dataset) -> float:
-    trial.set_user_attr("process", _process())
+    # Si otro proceso se adelantó, Optuna da este ensayo por fallido; los números crecen, y no lo son los dos a la vez.
+    if len(earlier) >= n_trials or (params and _is_held(params, earlier)):
+        return math.nan
+    if seed is not None:
+        trial.study.sampler = _sampler(trial.study, seed, trial.number)
+    trial.set_user_attr("process", {"machine": MACHINE, "pid": os.getpid()})
     trial.set_user_attr("versions", {"keras": keras.__version__, "tensorflow": tf.__version__})
-    proposed = space.suggest(trial, data)
-    trial.set_user_attr("parameters", proposed.model.count_params())
-    training = replace(proposed, train_metrics=False, callbacks=lambda _: [_Report(trial)], verbose=False)
+    proposed = SPACES[trial.study.study_name].suggest(trial, data)
+    training = proposed.training(data) if isinstance(proposed, Recipe) else proposed
+    trial.set_user_attr("parameters", training.model.count_params())
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
+    training = replace(training, train_metrics=False, callbacks=lambda _: callbacks, verbose=False)
     try:
         [run] = train_all({"": training}, data, [0])[""]
     except FloatingPointError as error:
@@ -96,20 +150,13 @@ def _objective(trial: Trial, space: Space, data: Dataset) -> float:
     return run.best("val_loss")
 
 
-class _Report(keras.callbacks.Callback):
-    """Anota la pérdida de cada época en el ensayo, y lo poda si va peor que los demás."""
-
-    def __init__(self, trial: Trial):
-        super().__init__()
-        self.trial = trial
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.trial.report(logs["val_loss"], epoch + 1)
-        if self.trial.should_prune():
-            raise optuna.TrialPruned
+def _sampler(study: Study, *entropy: int) -> optuna.samplers.BaseSampler:
+    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0]) if entropy else None
+    fixed, sampler = SPACES[study.study_name].fixed, optuna.samplers.TPESampler(seed=seed)
+    return optuna.samplers.PartialFixedSampler(fixed, sampler) if fixed else sampler
 
 
-def requeue(study: optuna.Study) -> None:
+def _requeue(study: Study, _: FrozenTrial | None = None) -> None:
     """Da por fallidos los ensayos de procesos muertos, y pone en espera los diseñados y los fallidos que falten."""
     optuna.storages.fail_stale_trials(study)  # en una base de datos, los que no tienen latido
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -117,11 +164,10 @@ def requeue(study: optuna.Study) -> None:
             with contextlib.suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):  # otro se adelantó
                 study.tell(trial.number, state=TrialState.FAIL)
     trials = study.get_trials(deepcopy=False)
-    wanted = SPACES[study.study_name].designed + [
-        _params_of(trial) for trial in trials if trial.state == TrialState.FAIL
-    ]
-    for params in [params for params in wanted if not _is_held(params, trials)]:
-        if not _is_held(params, study.get_trials(deepcopy=False)):  # otro proceso pudo ponerlo mientras tanto
+    failed = [_params_of(trial) for trial in trials if trial.state == TrialState.FAIL]
+    for params in [*SPACES[study.study_name].designed, *failed]:
+        # Otro proceso pudo ponerlo mientras tanto.
+        if not _is_held(params, trials) and not _is_held(params, study.get_trials(deepcopy=False)):
             study.enqueue_trial(params)
 
 
@@ -140,15 +186,7 @@ def _is_dead(trial: FrozenTrial, has_heartbeat: bool) -> bool:
     if datetime.now() - trial.datetime_start > timedelta(days=1):
         return True
     owner = trial.user_attrs.get("process", {})
-    if has_heartbeat or owner.get("machine") != _process()["machine"]:
+    if has_heartbeat or owner.get("machine") != MACHINE:
         return False
-    try:
-        # Otro proceso con el mismo número es posterior al ensayo.
-        return psutil.Process(owner["pid"]).create_time() > trial.datetime_start.timestamp()
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _process() -> dict[str, str | int]:
-    """Este proceso, sin decir el nombre de la máquina."""
-    return {"machine": hashlib.sha256(platform.node().encode()).hexdigest()[:8], "pid": os.getpid()}
+    started = {process.pid: process.info["create_time"] for process in psutil.process_iter(["create_time"])}
+    return started.get(owner["pid"], math.inf) > trial.datetime_start.timestamp()  # si es posterior, es otro proceso

@@ -1,4 +1,4 @@
-"""Prueba `tarea4.recipes`: la red de una receta es la pedida, cabe en su presupuesto y se entrena como dice."""
+"""Prueba `tarea4.search.recipes`: la red de una receta es la pedida, cabe en su presupuesto y se entrena como dice."""
 
 import dataclasses
 
@@ -9,9 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarea4.data import pooled
-from tarea4.search.recipes import Classifier, Recipe, affine, widest
-from tarea4.training import train_all
+from tarea4.engine.epoch import compiled as engine_of
+from tarea4.search.recipes import Classifier, Recipe, affine, layer_sizes, widest
 
 
 def kinds(model):
@@ -26,17 +25,18 @@ def kinds(model):
     n_classes=st.integers(2, 12),
 )
 def test_widest_fills_the_budget(small, ratios, budget, side, n_classes):
-    """La red construida con las capas de `widest` cabe en el presupuesto; con una unidad más de base, ya no."""
+    """La red construida con el ancho de `widest` cabe en el presupuesto; con una unidad más de base, ya no."""
     data = dataclasses.replace(small, image_shape=(side, side), n_classes=n_classes)
-    sizes = widest(ratios, budget, input_size=data.input_size, n_classes=n_classes)
-    wider = [max(1, round((sizes[0] + 1) * ratio)) for ratio in ratios]
-    assert sizes == [max(1, round(sizes[0] * ratio)) for ratio in ratios]
-    assert Recipe(sizes).build(data).count_params() <= budget < Recipe(wider).build(data).count_params()
+    width = widest(ratios, budget, input_size=data.input_size, n_classes=n_classes)
+    fits, exceeds = (Recipe([max(1, round(w * ratio)) for ratio in ratios]) for w in (width, width + 1))
+    assert layer_sizes(width, ratios) == fits.hidden_sizes
+    assert fits.build(data).count_params() <= budget < exceeds.build(data).count_params()
 
 
 def test_full_recipe_has_its_layers(small):
     """Con todo puesto, cada capa está en su sitio y con su número; la penalización, en la última oculta."""
-    recipe = Recipe((8, 6), "gelu", True, 0.1, 0.2, 0.3, 0.4, alpha_l1=0.5, alpha_l2=0.6, label_smoothing=0.7)
+    rates = {"dropout": 0.1, "dropout_hidden": 0.2, "noise": 0.3, "noise_hidden": 0.4}
+    recipe = Recipe((8, 6), "gelu", **rates, alpha_l1=0.5, alpha_l2=0.6, label_smoothing=0.7, epsilon=0.8)
     model = recipe.build(small)
     hidden = ["Dense", "BatchNormalization", "GaussianNoise", "Activation", "Dropout"]
     assert kinds(model) == ["Dropout", "GaussianNoise", *hidden, *hidden, "Dense"]
@@ -49,12 +49,14 @@ def test_full_recipe_has_its_layers(small):
     # Cada capa oculta: pesos sin sesgo y los cuatro números por unidad de la normalización.
     assert model.count_params() == (784 + 4) * 8 + (8 + 4) * 6 + (6 + 1) * 10
     assert model.layers[-1].activation is keras.activations.softmax
-    assert model.label_smoothing == 0.7
+    assert type(model) is Classifier
+    assert (model.label_smoothing, model.epsilon) == (0.7, 0.8)
 
 
 def test_bare_recipe_has_nothing_else(small):
     """Sin opciones ni normalización quedan Dense con sesgo y activaciones; la tasa no cambia."""
     model = Recipe((8, 6), batch_norm=False, learning_rate=0.02, weight_decay=0.03).build(small)
+    assert type(model) is keras.Sequential
     assert kinds(model) == ["Dense", "Activation", "Dense", "Activation", "Dense"]
     assert model.count_params() == (784 + 1) * 8 + (8 + 1) * 6 + (6 + 1) * 10
     assert learning_rates(model, 3) == pytest.approx([0.02] * 3)
@@ -80,19 +82,43 @@ def test_cosine_warms_up_one_epoch_and_ends_at_zero(small, epochs):
     np.testing.assert_allclose(rates, [*(0.01 * np.arange(n) / n), *decay], atol=1e-8)
 
 
-def test_recipe_trains_what_it_says(small):
-    """Entrena con sus épocas y su lote, y `augment` cambia el resultado; las imágenes se promedian si lo pide."""
-    data = dataclasses.replace(small, x_train=small.x_train[:200], y_train=small.y_train[:200])
-    recipe = Recipe((8,), epochs=3, batch_size=50, batch_norm=False)
-    both = {augment: dataclasses.replace(recipe, augment=augment).training(data) for augment in (False, True)}
-    [plain], [moved] = train_all(both, data, [4]).values()
-    assert plain.seed == 4
-    assert len(plain.history["val_loss"]) == 3
-    assert plain.history["val_loss"] != moved.history["val_loss"]
-    assert recipe.images(data) is data
-    averaged = dataclasses.replace(recipe, pool=True).images(data)
-    np.testing.assert_array_equal(averaged.x_val, pooled(data).x_val)
-    assert averaged.image_shape == (12, 12)
+BASE = Recipe((8, 6), epochs=1, batch_size=64, learning_rate=1e-2)
+CHANGES = {
+    "hidden_sizes": (6, 8), "activation": "tanh", "batch_norm": False, "dropout": 0.2, "dropout_hidden": 0.2,
+    "noise": 0.2, "noise_hidden": 0.2, "alpha_l1": 1e-2, "alpha_l2": 1e-2, "learning_rate": 2e-2, "weight_decay": 0.5,
+    "schedule": "coseno", "batch_size": 32, "epochs": 2, "label_smoothing": 0.2, "epsilon": 0.1, "augment": True,
+}  # fmt: skip
+
+
+def losses(recipe, data):
+    """La pérdida de validación de cada época con `fit`, sin compilar: son dos pasos, y compilarlos tarda más."""
+    keras.utils.set_random_seed(4)
+    training, x, y = recipe.training(data), data.x_train, keras.utils.to_categorical(data.y_train, 10)
+    x = training.augment(tf.constant(x), np.random.default_rng(0)) if training.augment else x
+    training.model.run_eagerly = True
+    val = data.x_val, keras.utils.to_categorical(data.y_val, 10)
+    options = {"batch_size": training.batch_size, "epochs": training.epochs, "shuffle": False, "verbose": 0}
+    return tuple(training.model.fit(x, y, validation_data=val, **options).history["val_loss"])
+
+
+def test_every_field_changes_what_is_trained(small):
+    """Cambiar un solo campo cambia la curva de validación; `pool`, que es de las imágenes, no: lo aplica «Más allá»."""
+    cut = {"x_train": small.x_train[:128], "y_train": small.y_train[:128]}
+    data = dataclasses.replace(small, **cut, x_val=small.x_val[:64], y_val=small.y_val[:64])
+    curves = {name: losses(dataclasses.replace(BASE, **{name: value}), data) for name, value in CHANGES.items()}
+    curves["base"] = losses(BASE, data)
+    assert len(set(curves.values())) == 1 + len(CHANGES)
+    assert {name: len(curve) for name, curve in curves.items() if len(curve) != 1} == {"epochs": 2}
+    assert {field.name for field in dataclasses.fields(Recipe)} - CHANGES.keys() == {"pool"}
+    assert losses(dataclasses.replace(BASE, pool=True), data) == curves["base"]
+
+
+def test_every_noisy_layer_has_its_own_keys(small):
+    """Cada capa de ruido o de dropout de una receta, en cada paso, recibe claves que no recibe ninguna otra."""
+    model = Recipe((8, 6), dropout=0.1, dropout_hidden=0.1, noise=0.1, noise_hidden=0.1).build(small)
+    _, keys = engine_of(model, 256, 64).draw(np.random.default_rng(0))
+    assert keys.shape == (4, 6, 2)
+    assert len({tuple(pair) for pair in keys.reshape(-1, 2)}) == 4 * 6
 
 
 def classifier(layers, **options):
@@ -223,29 +249,24 @@ def test_affine_keeps_shape_and_range(small):
     assert not np.array_equal(moved, other)
 
 
-def test_affine_of_nothing_is_the_identity(small):
-    """Sin giro, inclinación, escala ni desplazamiento, cada imagen queda como estaba."""
-    x = tf.constant(small.x_train[:20])
-    # El centro es un número de medios píxeles, exacto en float32.
-    np.testing.assert_allclose(affine(x, Fixed(0, 0, 0, 0, 0, 0), (28, 28)), x, atol=1e-6)
+@pytest.mark.parametrize(
+    "drawn", [(0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 1, -0.5), (1, 0, 0, 0, 0, 0), (0, 1, 0, 0, 0, 0), (-1, 0.5, 1, -1, 1, 1)]
+)
+def test_affine_samples_where_it_says(drawn):
+    """Cada píxel toma el valor de su sitio girado, inclinado y escalado alrededor del centro, y movido dos píxeles.
 
-
-@pytest.mark.parametrize(("dx", "dy"), [(1, 0), (0, 1), (-1, 0.5)])
-def test_affine_moves_two_pixels(dx, dy):
-    """Los desplazamientos son de dos píxeles como mucho, y en imágenes que no son cuadradas, sobre sus dos ejes."""
-    height, width = 12, 20
-    image = np.zeros((height, width), np.float32)
-    image[4:7, 8:13] = np.random.default_rng(0).random((3, 5))
-    moved = affine(tf.constant(image.reshape(1, -1)), Fixed(0, 0, 0, 0, dx, dy), (height, width))
-    expected = np.roll(image, (-round(2 * dy), -round(2 * dx)), axis=(0, 1))
-    np.testing.assert_allclose(np.reshape(moved, (height, width)), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("drawn", [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, -1), (-1, 1, 1, 1)])
-def test_affine_turns_about_the_centre(drawn):
-    """Giros, inclinaciones y escalas dejan el centro en su sitio y mueven lo demás."""
-    image = np.zeros((15, 21), np.float32)
-    image[7, 10] = image[2, 3] = image[12, 16] = 1
-    moved = np.reshape(affine(tf.constant(image.reshape(1, -1)), Fixed(*drawn, 0, 0), (15, 21)), (15, 21))
-    assert moved[7, 10] == pytest.approx(1, abs=1e-5)
-    assert abs(moved - image).max() > 0.1
+    De una imagen que vale la columna (o la fila) de cada píxel salen las coordenadas de las que tomó el valor.
+    """
+    height, width = 20, 30
+    rows, columns = np.mgrid[:height, :width].astype("float32")
+    turn, shear, zoom_x, zoom_y, dx, dy = drawn
+    angle = np.deg2rad(12 * turn)
+    turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = turned @ [[1, 0.15 * shear], [0, 1]] @ np.diag([1 + 0.12 * zoom_x, 1 + 0.12 * zoom_y])
+    centre, moved = (np.reshape(pair, (2, 1, 1)) for pair in (((width - 1) / 2, (height - 1) / 2), (2 * dx, 2 * dy)))
+    wanted = np.tensordot(matrix, np.stack([columns, rows]) - centre, 1) + centre + moved
+    inside = np.all((wanted >= 0) & (wanted <= 2 * centre), axis=0)
+    assert inside.mean() > 0.6
+    for coordinate, ramp in zip(wanted, (columns, rows), strict=True):
+        moved = np.reshape(affine(tf.constant(ramp.reshape(1, -1)), Fixed(*drawn), (height, width)), (height, width))
+        np.testing.assert_allclose(moved[inside], coordinate[inside], atol=2e-3)  # float32 en coordenadas de hasta 30

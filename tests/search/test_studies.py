@@ -8,8 +8,8 @@ from optuna.trial import TrialState
 from tarea4.search import reading as studies
 from tarea4.search.reading import STUDIES_PATH, best_recipes, reader_study, trials_table
 from tarea4.search.recipes import BUDGET_2020
+from tarea4.search.run import FINISHED
 from tarea4.search.spaces import NOISY
-from tarea4.search.study import FINISHED
 
 PUBLISHED = {"q4": 150, "q5-presupuesto": 200, "q5-largo": 50, "q5-libre": 40}
 

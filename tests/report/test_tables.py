@@ -1,0 +1,256 @@
+"""`tarea4.report.tables`: cada celda es la suya, con varios modelos y varias semillas desordenadas."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from samples import LUCK, SEEDS, cells, make_run, measured, reached
+
+from tarea4 import models
+from tarea4.evaluation import validation_results, worst_confusions
+from tarea4.report import tables, words
+from tarea4.search.recipes import Recipe
+from tarea4.statistics import Calibration, paired_difference
+from tarea4.training import SENSES, Training
+
+COLUMNS = {
+    **{"loss": 0.5, "accuracy": 0.6, "train_loss": 0.4, "train_accuracy": 0.7, "val_loss": 0.3, "val_accuracy": 0.8},
+    **{"test_loss": 0.2, "test_accuracy": 0.9, "best_epoch": 7.0, "seconds": 30.0},
+}
+
+
+def halves(**changes) -> pd.DataFrame:
+    """Tres modelos con todas las columnas distintas, y el último que llega es el de menor pérdida de validación."""
+    scales = {"zeta": 1.0, "alfa": 0.9, "media": 0.5}
+    table = measured({name: {c: v * scale for c, v in COLUMNS.items()} for name, scale in scales.items()})
+    return table.assign(parameters=table["model"].map({"zeta": 34_375, "alfa": 1_000_000, "media": 900}), **changes)
+
+
+def shown(values, decimals=4, scale=1):
+    """Media y desviación de una muestra, escritas a mano."""
+    mean, spread = scale * np.mean(values), scale * np.std(values, ddof=1)
+    return f"{mean:.{decimals}f} ± {spread:.{decimals}f}".replace(".", ",")
+
+
+def test_results_are_means_of_their_own_column():
+    """Cada fila es una medida y cada columna un modelo, en su orden: media, desviación y semillas son las suyas."""
+    table = halves()
+    header, *rows = cells(tables.results_table(table, "Resultados"))
+    assert header == ["", "zeta", "alfa", "media"]
+    expected = [["Parámetros", "34 375", "1 000 000", "900"], ["Semillas", "5", "5", "5"]]
+    groups = [table[table["model"] == name] for name in header[1:]]
+    for prefix, label in (SENSES | {"test_": "prueba"}).items():
+        expected.append([f"Pérdida, {label}", *(shown(group[f"{prefix}loss"]) for group in groups)])
+        accuracies = (shown(group[f"{prefix}accuracy"], 2, 100) for group in groups)
+        expected.append([f"Exactitud (%), {label}", *accuracies])
+    assert rows == [*expected, ["Mejor época", *(shown(group["best_epoch"], 1) for group in groups)]]
+
+
+def test_results_leave_out_what_was_not_measured():
+    """Sin prueba ni entrenamiento evaluado, sus filas no están."""
+    table = halves().drop(columns=[name for name in COLUMNS if name.startswith(("test_", "train_"))])
+    titles = [row[0] for row in cells(tables.results_table(table, "Resultados"))[1:]]
+    kept = [f"{what}, {SENSES[s]}" for s in ("", "val_") for what in ("Pérdida", "Exactitud (%)")]
+    assert titles == ["Parámetros", "Semillas", *kept, "Mejor época"]
+
+
+def test_explored_models_go_from_least_to_most_loss():
+    """Ordenados por la pérdida de validación media, con la media de sus semillas en cada columna."""
+    assert cells(tables.explored_table(halves(), "Probados")) == [
+        ["Modelo", "Parámetros", "Pérdida", "Exactitud", "Mejor época"],
+        ["media", "900", "0,1500", "40,00 %", "3,5"],
+        ["alfa", "1 000 000", "0,2700", "72,00 %", "6,3"],
+        ["zeta", "34 375", "0,3000", "80,00 %", "7,0"],
+    ]
+
+
+def test_tables_take_the_best_epoch_of_a_run():
+    """De un entrenamiento se enseña su mejor época, la tercera de cinco, y no la primera ni la última."""
+    network = models.plain((6,))
+    runs = {"a": [make_run(seed, model=network) for seed in (4, 1)], "b": [make_run(2, best=2, model=network)]}
+    explored = cells(tables.explored_table(validation_results(runs), "Probados"))
+    accuracy = 50 * sum(run.history["val_accuracy"][2] for run in runs["a"])
+    assert explored[1] == ["b", "4 780", "0,0520", f"{100 * runs['b'][0].history['val_accuracy'][1]:.2f} %"
+                           .replace(".", ","), "2,0"]  # fmt: skip
+    assert explored[2] == ["a", "4 780", "0,0525", f"{accuracy:.2f} %".replace(".", ","), "3,0"]
+
+
+def test_accuracies_are_percentages_and_seconds_are_not():
+    """Las exactitudes van en %, la época y los segundos en lo suyo, una fila por salida en su orden."""
+    table = halves()
+    header, *rows = cells(tables.accuracies_table(table, "Exactitudes"))
+    assert header == ["Salida", "Entrenamiento", "Validación", "Prueba", "Mejor época", "Segundos"]
+    for row, name in zip(rows, ("zeta", "alfa", "media"), strict=True):
+        own = table[table["model"] == name]
+        accuracies = [shown(own[f"{split}_accuracy"], 2, 100) for split in ("train", "val", "test")]
+        assert row == [name, *accuracies, shown(own["best_epoch"], 2), shown(own["seconds"], 2)]
+
+
+def test_seeds_are_rows_in_order_and_models_columns():
+    """Las semillas, de menor a mayor; los modelos, como llegan; un hueco es un hueco."""
+    table = halves().iloc[:-1]  # a «media» le falta su última semilla
+    found = tables.seeds_table(table, "test_accuracy", words.percent)
+    assert found.columns.tolist() == ["Semilla", "zeta", "alfa", "media"]
+    assert found["Semilla"].tolist() == [0, 1, 2, 3, 4]
+    for name in ("zeta", "alfa"):
+        values = table[table["model"] == name].set_index("seed")["test_accuracy"].sort_index()
+        assert found[name].tolist() == [words.percent(value) for value in values]
+    missing = (set(SEEDS) - set(table[table["model"] == "media"]["seed"])).pop()
+    assert found["media"].isna().tolist() == [seed == missing for seed in range(5)]
+
+
+ARRIVALS = {
+    "20": {"": [3, None, 5, 4, 6], "train_": [2, 7, 3, 3, 3], "val_": [None] * 5},
+    "40-50-15": {"": [1, 2, 1, 2, 1], "train_": [1] * 5, "val_": [9, 8, None, None, 9]},
+}
+
+
+def test_epochs_of_each_seed_and_sense():
+    """Una fila por semilla, de menor a mayor; una columna por sentido; donde no se llega, una raya."""
+    table = reached(ARRIVALS)
+    assert cells(tables.epochs_table(table[table["model"] == "20"], "Épocas")) == [
+        ["Semilla", *SENSES.values()],
+        ["0", "—", "7", "—"],
+        ["1", "4", "3", "—"],
+        ["2", "6", "3", "—"],
+        ["3", "3", "2", "—"],
+        ["4", "5", "3", "—"],
+    ]
+
+
+def test_reached_thresholds_by_network():
+    """Una fila por red, en su orden, con sus parámetros y las épocas de cada sentido."""
+    shown = cells(tables.reached_table(reached(ARRIVALS), {"40-50-15": 34_375, "20": 15_910}, "Redes"))
+    assert shown == [
+        ["Red", "Parámetros", *SENSES.values()],
+        ["20", "15 910", "llega con 4 de 5 semillas, entre las épocas 3 y 6",
+         "llega con 5 de 5 semillas, entre las épocas 2 y 7", "no llega con ninguna de 5 semillas"],
+        ["40-50-15", "34 375", "llega con 5 de 5 semillas, entre las épocas 1 y 2",
+         "llega con 5 de 5 semillas, en la época 1", "llega con 3 de 5 semillas, entre las épocas 8 y 9"],
+    ]  # fmt: skip
+
+
+def test_curves_are_means_epoch_by_epoch():
+    """Cada columna es la media de su red en su sentido; si una semilla para antes, siguen las demás."""
+    runs = {"a": [make_run(0, 3, 2), make_run(1, 4, 2)], "b": [make_run(7, 2, 1)]}
+    found = tables.curve_table(runs, "accuracy")
+    names = [f"{name}, {label}" for name in runs for label in SENSES.values()]
+    assert found.columns.tolist() == ["Época", *names]
+    assert found["Época"].tolist() == [1, 2, 3, 4]
+    for sense, label in SENSES.items():
+        first, second = (run.history[f"{sense}accuracy"] for run in runs["a"])
+        means = [*np.mean([first, second[:3]], axis=0), second[3]]
+        assert found[f"a, {label}"].tolist() == [words.number(value) for value in means]
+        alone = [words.number(value) for value in runs["b"][0].history[f"{sense}accuracy"]]
+        assert found[f"b, {label}"].tolist() == [*alone, "no definido", "no definido"]
+
+
+def test_confusions_are_tables():
+    """Las matrices, una fila por red y clase verdadera; sus peores errores, con la fracción de su clase."""
+    cm = np.array([[5, 1], [2, 4]])
+    counts = tables.confusion_table({"uno": cm, "dos": 10 * cm})
+    assert counts.columns.tolist() == ["Modelo", "Clase", 0, 1]
+    assert counts.to_numpy().tolist() == [
+        ["uno", 0, 5, 1], ["uno", 1, 2, 4], ["dos", 0, 50, 10], ["dos", 1, 20, 40]
+    ]  # fmt: skip
+    assert cells(tables.confusions_table(worst_confusions(cm, 2), "Confusiones")) == [
+        ["Clase", "Predicha", "Imágenes", "De su clase"], ["1", "0", "2", "33,33 %"], ["0", "1", "1", "16,67 %"]
+    ]  # fmt: skip
+
+
+def test_digits_are_read_by_their_index():
+    """De cada imagen pedida, su clase, la de mayor probabilidad y cuánta."""
+    probabilities = np.array([[0.1, 0.9], [0.7, 0.3], [0.2, 0.8]])
+    found = tables.digits_table(np.array([2, 1]), np.array([0, 1, 0]), probabilities)
+    assert found.to_dict("list") == {
+        "Imagen": [2, 1], "Clase": [0, 1], "Lee": [1, 0], "Probabilidad": ["80,00\xa0%", "70,00\xa0%"]
+    }  # fmt: skip
+
+
+def test_calibration_tables():
+    """La confianza no se toma por exactitud, los tramos vacíos no salen y la diferencia es la primera menos la otra."""
+    bins = {"confidence": [0.25, np.nan, 0.9], "accuracy": [0.5, np.nan, 0.8], "count": [4, 0, 6]}
+    found = tables.bins_table({name: Calibration(pd.DataFrame(bins), 0.1) for name in ("b", "a")})
+    assert found.to_dict("list") == {
+        "Salida": ["b", "b", "a", "a"], "Confianza": ["25,00\xa0%", "90,00\xa0%"] * 2,
+        "Exactitud": ["50,00\xa0%", "80,00\xa0%"] * 2, "Imágenes": [4, 6] * 2,
+    }  # fmt: skip
+    eces = {"softmax": [0.01, 0.02, 0.03], "sigmoide normalizada": [0.05, 0.04, 0.06]}
+    low, high = (f"{end:.4f}".replace(".", ",").replace("-", "−") for end in paired_difference(*eces.values())[1:3])
+    assert cells(tables.calibration_table(eces, "ECE")) == [
+        ["Salida", "ECE en prueba"], ["softmax", "0,0200 ± 0,0100"], ["sigmoide normalizada", "0,0500 ± 0,0100"],
+        ["diferencia: softmax menos sigmoide", f"−0,0300 [{low}; {high}]"],
+    ]  # fmt: skip
+
+
+def test_tables_of_the_outputs():
+    """Los extremos de cada salida, y las dos clases de cada error, en su columna."""
+    ranges = pd.DataFrame({"min": [-1.5], "max": [2.0], "min_sum": [0.1], "max_sum": [3.0], "distribution": [False]})
+    assert cells(tables.ranges_table(ranges.set_axis(["lineal"]), "Salidas")) == [
+        ["Salida", "Menor salida", "Mayor salida", "Menor suma", "Mayor suma"],
+        ["lineal", "−1,5000", "2,0000", "0,1000", "3,0000"],
+    ]
+    wrong = {"image": 9, "true": 3, "likeliest": 5, "p_true": 0.25, "p_likeliest": 0.7}
+    wrong = pd.DataFrame([wrong | {"gradient_true": -0.75, "gradient_likeliest": 0.7001, "seed": 4}] * 2, index=[0, 0])
+    names = ["p, verdadera", "p, más probable", "p − y, verdadera", "p − y, más probable"]
+    row = ["3", "5", "0,2500", "0,7000", "−0,7500", "0,7001"]
+    assert cells(tables.gradients_table(wrong, "Errores")) == [["Verdadera", "Más probable", *names], row, row]
+
+
+def test_claims_are_a_table():
+    """Cada afirmación de 2020 va con lo medido y su desenlace."""
+    shown = cells(tables.claims_table([("a", "b", "se confirma"), ("c", "d", "se refuta")]))
+    assert shown == [["En 2020", "Hoy", "Desenlace"], ["a", "b", "se confirma"], ["c", "d", "se refuta"]]
+
+
+def test_summary_counts_parameters():
+    """El resumen de la variante impresa en 2020: sus capas, y 34 535 = 34 455 que se entrenan + 80 que no."""
+    shown = tables.summary(models.printed_variant())
+    assert "34\xa0535 parámetros: 34\xa0455 se entrenan y 80 no." in shown.data
+    rows = cells(shown)
+    assert rows[0] == ["Capa", "Tipo", "Salida", "Parámetros"]
+    assert rows[2:4] == [["dense", "Dense", "40", "31 400"], ["batch_normalization", "BatchNormalization", "40", "160"]]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda data: models.plain((12, 7), output="sigmoid", **data.sizes),
+        lambda data: models.plain((12,), output="linear", **data.sizes),
+        lambda data: models.try_02(),
+        lambda data: models.printed_variant(),
+        lambda data: models.regularised((6, 5), dropout=0.0, alpha_l1=1e-3, alpha_l2=2e-3, **data.sizes),
+        lambda data: Recipe(
+            (9, 8), activation="gelu", dropout=0.1, noise=0.2, noise_hidden=0.05, dropout_hidden=0.3, alpha_l1=1e-5
+        ).build(data),
+        lambda data: Recipe((9,), batch_norm=False, alpha_l2=1e-3).build(data),
+    ],
+    ids=["sigmoide", "lineal", "try_02", "variante impresa", "alfas", "receta", "receta sin normalizar"],
+)
+def test_the_keras_code_shown_builds_that_network(small, build):
+    """Las líneas de Keras que se enseñan, ejecutadas, construyen una red igual, capa por capa, y la compilan."""
+    model, namespace = build(small), {}
+    lines = tables.keras_code(model).data.removeprefix("```python\n").removesuffix("\n```")
+    exec("import keras\nfrom keras import layers, regularizers\n" + lines, namespace)
+    built = namespace["model"]
+    assert list(map(described, built.layers)) == list(map(described, model.layers))
+    assert (built.input_shape, built.loss) == (model.input_shape, model.loss)
+    assert type(built.optimizer) is type(model.optimizer)
+    assert type(built) is keras.Sequential
+    assert Training(built, epochs=1)  # está compilada
+
+
+def described(layer):
+    """Una capa: su tipo y su configuración, sin el nombre y con una penalización nula por ninguna."""
+    config = layer.get_config()
+    penalty = (config.pop("activity_regularizer", None) or {"config": {}})["config"]
+    config["penalty"] = {name: alpha for name, alpha in penalty.items() if alpha}
+    return type(layer), {name: value for name, value in config.items() if name != "name"}
+
+
+def test_the_samples_are_unlike_each_other():
+    """Las medidas inventadas sirven: emparejadas por posición, y no por semilla, dos modelos no se distinguirían."""
+    table = halves()
+    first, second = (table[table["model"] == name] for name in ("zeta", "alfa"))
+    assert first["seed"].tolist() != second["seed"].tolist()
+    assert abs(sum(LUCK.values())) < 1e-12

@@ -1,0 +1,101 @@
+"""Prueba `tarea4.search.spaces`: lo que propone cada estudio es lo que dicen sus parámetros, y se lee en español."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import optuna
+import pytest
+
+from tarea4.search.recipes import BUDGET_2020, Recipe
+from tarea4.search.spaces import GRID, LABELS, NOISY, SPACES, shown
+
+EPOCHS = {"q5-presupuesto": 20, "q5-largo": 60, "q5-libre": 15}
+
+
+def test_q4_proposes_the_network_of_its_trial(small):
+    """Las capas de Q3 con la tasa y las alfas del ensayo; una alfa menor que 10⁻⁸ no está."""
+    params = {"dropout": 0.3, "log10_alpha_l1": -4.5, "log10_alpha_l2": -8.1}
+    training = SPACES["q4"].suggest(optuna.trial.FixedTrial(params), small)
+    layers = {type(layer): layer for layer in training.model.layers}
+    dense = [layer for layer in training.model.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.units for layer in dense] == [40, 50, 15, 10]
+    assert layers[keras.layers.Dropout].rate == 0.3
+    assert dense[2].activity_regularizer.get_config() == pytest.approx({"l1": 10**-4.5, "l2": 0.0})
+    assert (training.epochs, training.batch_size) == (15, 128)
+    assert len(GRID) == len({tuple(point.values()) for point in GRID}) == 42
+    assert SPACES["q4"].designed is GRID
+
+
+@pytest.mark.parametrize("name", EPOCHS)
+def test_q5_proposes_the_recipe_of_its_trial(name, small):
+    """De veinte ensayos, cada receta lleva lo que dicen sus parámetros y sus redes llenan el presupuesto, si lo hay."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.enqueue_trial(NOISY)
+    recipes = []
+    for _ in range(20):
+        trial = study.ask()
+        recipe = SPACES[name].suggest(trial, small)
+        study.tell(trial, 1.0)
+        params, fields = trial.params, dataclasses.asdict(recipe)
+        assert {field: fields[field] for field in fields if field in params} == {
+            key: value for key, value in params.items() if key in fields
+        }
+        for alpha in ("alpha_l1", "alpha_l2"):
+            exponent = params[f"log10_{alpha}"]
+            assert fields[alpha] == (pytest.approx(10**exponent) if exponent >= -8 else 0)
+        steps = [params[f"ratio_{i}"] for i in range(2, params["n_layers"] + 1)]
+        wanted = [params.get("width", recipe.hidden_sizes[0]) * math.prod(steps[:i]) for i in range(len(steps) + 1)]
+        assert recipe.hidden_sizes == [max(1, round(size)) for size in wanted]
+        recipes.append(recipe)
+    totals = [recipe.build(small).count_params() for recipe in recipes]
+    if name == "q5-libre":
+        assert max(totals) > 10 * BUDGET_2020
+    else:
+        # Una unidad más por capa son como mucho unos 3 000 parámetros.
+        assert 0.9 * BUDGET_2020 < min(totals) <= max(totals) <= BUDGET_2020
+    assert {len(recipe.hidden_sizes) for recipe in recipes} == {1, 2, 3, 4, 5}
+    assert {recipe.epochs for recipe in recipes} == {EPOCHS[name]}
+    varied = [
+        field.name for field in dataclasses.fields(Recipe) if len({str(getattr(r, field.name)) for r in recipes}) > 1
+    ]
+    assert len(varied) == 13  # todos, menos las épocas y lo que solo usa «Más allá»
+    assert (recipes[0].noise, recipes[0].learning_rate, recipes[0].weight_decay) == (0.3, 4e-3, 0.05)
+
+
+def test_long_study_fixes_what_the_short_one_settled():
+    """El largo no busca la normalización, los dropout, las alfas, el plan ni el lote: valen lo del primer diseñado."""
+    fixed = SPACES["q5-largo"].fixed
+    assert set(fixed) == {*Recipe.__dataclass_fields__, "log10_alpha_l1", "log10_alpha_l2"} & set(NOISY) - {
+        "activation", "noise", "noise_hidden", "learning_rate", "weight_decay"
+    }  # fmt: skip
+    assert fixed.items() <= NOISY.items()
+    assert not any(SPACES[name].fixed for name in SPACES if name != "q5-largo")
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_hyperparameter_has_a_name(name, small):
+    """Todo lo que un estudio propone, hasta con cinco capas, se dice en español en las figuras y en la tabla."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
+    study.enqueue_trial({"n_layers": 5})
+    trial = study.ask()
+    SPACES[name].suggest(trial, small)
+    assert len(trial.params) >= 3
+    assert trial.params.keys() <= LABELS.keys()
+    assert LABELS["ratio_3"] == "razón capa 3 / capa 2"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("batch_norm", True, "sí"), ("batch_norm", np.False_, "no"), ("schedule", "coseno", "coseno"),
+        ("n_layers", 2.0, "2"), ("parameters", 34_535, "34\xa0535"), ("noise", np.nan, "—"), ("activation", None, "—"),
+        ("val_loss", 0.081249, "0,0812"), ("val_accuracy", 0.98123, "98,12\xa0%"), ("dropout", 0.12345, "0,123"),
+        ("log10_alpha_l1", -3.0, "10⁻³"), ("log10_alpha_l2", -8.5, "0"), ("learning_rate", 9.9e-5, "9,9·10⁻⁵"),
+        ("learning_rate", 1e-4, "0,0001"),
+    ],
+)  # fmt: skip
+def test_values_are_read_in_spanish(name, value, text):
+    """Cada columna se lee como lo que es: una alfa por su exponente, una exactitud en porcentaje, un tamaño entero."""
+    assert shown(name, value) == text
