@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special, stats
+from scipy import stats
 
 
 class Interval(NamedTuple):
@@ -61,6 +61,21 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
         return Interval(np.nan, np.nan, np.nan)
     mean = float(values.mean())
     half = float(stats.t.ppf((1 + confidence) / 2, values.size - 1) * stats.sem(values)) if values.size > 1 else np.inf
+    return Interval(mean, mean - half, mean + half)
+
+
+def prediction_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Media de unos valores e intervalo donde caería uno más, salido de lo mismo: ``media ± t s sqrt(1 + 1/n)``.
+
+    Es lo que se pregunta de una cifra suelta; el intervalo de la media, más estrecho, no la contiene casi nunca. Con
+    un solo valor es infinito; con alguno no finito, todo es NaN.
+
+    References
+    ----------
+    G. J. Hahn y W. Q. Meeker, "Statistical intervals", Wiley, 1991, sección 4.7.
+    """
+    mean, low, _ = mean_interval(values, confidence)
+    half = (mean - low) * np.sqrt(np.size(values) + 1)
     return Interval(mean, mean - half, mean + half)
 
 
@@ -138,20 +153,3 @@ def calibration(y: np.ndarray, probabilities: np.ndarray, n_bins: int = 10) -> C
     bins = by_bin.mean().assign(low=edges[:-1], high=edges[1:], count=by_bin.size()).reset_index(drop=True)
     ece = ((bins["accuracy"] - bins["confidence"]).abs() * bins["count"]).sum() / len(images)
     return Calibration(bins, float(ece))
-
-
-def temperature(y: np.ndarray, probabilities: np.ndarray) -> float:
-    """La temperatura, entre 0.05 y 20, que divide los logits y hace mínima la entropía cruzada de `probabilities`.
-
-    Se ajusta en validación; mayor que 1 quiere decir que la red se confía de más.
-
-    References
-    ----------
-    C. Guo et al., "On calibration of modern neural networks", ICML 2017, sección 4.2.
-    """
-    logits = np.log(np.maximum(probabilities.astype("float64"), 1e-30))
-
-    def loss(scale: float) -> float:
-        return float(-special.log_softmax(logits / scale, axis=1)[np.arange(len(y)), y].mean())
-
-    return float(optimize.minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x)

@@ -21,7 +21,7 @@ from tarea4.data import Dataset, load, pooled
 from tarea4.evaluation import confusion, evaluate, predict
 from tarea4.search.reading import STUDIES_PATH
 from tarea4.search.recipes import Recipe
-from tarea4.statistics import calibration, temperature
+from tarea4.statistics import calibration
 from tarea4.training import Run, train_all
 
 FOLDER = STUDIES_PATH / "mas-alla"
@@ -62,11 +62,8 @@ def run_missing(data: Dataset, seeds: Sequence[int], names: Iterable[str] = RECI
 
 def measure(run: Run, recipe: Recipe, data: Dataset) -> dict:
     """Lo que se guarda de un entrenamiento: receta, curva, segundos y lo medido una vez en prueba."""
-    probabilities = {split: predict(run.model, getattr(data, f"x_{split}")) for split in ("val", "test")}
-    scale = temperature(data.y_val, probabilities["val"])  # con ella se mide `ece_scaled`
-    scaled = probabilities["test"].astype("float64") ** (1 / scale)  # softmax(logits / temperatura)
-    scaled /= scaled.sum(axis=1, keepdims=True)
-    matrix = confusion(data.y_test, probabilities["test"].argmax(axis=1), data.n_classes)
+    probabilities = predict(run.model, data.x_test)
+    matrix = confusion(data.y_test, probabilities.argmax(axis=1), data.n_classes)
     return {
         "recipe": asdict(recipe), "seed": run.seed, "parameters": run.model.count_params(),
         "seconds": round(run.seconds, 1), "date": datetime.now(UTC).date().isoformat(),
@@ -74,8 +71,7 @@ def measure(run: Run, recipe: Recipe, data: Dataset) -> dict:
         "history": {key: [round(x, 5) for x in run.history[key]] for key in ("val_loss", "val_accuracy")},
         "best_epoch": run.best_epoch, "val_loss": run.best("val_loss"), "val_accuracy": run.best("val_accuracy"),
         **{f"test_{metric}": value for metric, value in evaluate(run.model, data.x_test, data.y_test).items()},
-        "temperature": scale, "ece": calibration(data.y_test, probabilities["test"]).ece,
-        "ece_scaled": calibration(data.y_test, scaled).ece, "errors": (matrix.sum(axis=1) - np.diag(matrix)).tolist(),
+        "ece": calibration(data.y_test, probabilities).ece, "errors": (matrix.sum(axis=1) - np.diag(matrix)).tolist(),
     }  # fmt: skip
 
 

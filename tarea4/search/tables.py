@@ -79,15 +79,7 @@ def beyond_table(further: pd.DataFrame) -> HTML:
         "Exactitud en prueba (%)": mean_and_spread(group["test_accuracy"], 2, 100),
         "Pérdida en prueba": mean_and_spread(group["test_loss"]), "Parámetros": number(group["parameters"].iloc[0], 0),
         "Semillas": len(group), "Épocas": len(group["history"].iloc[0]["val_loss"]),
-        "Segundos por semilla": mean_and_spread(group["seconds"], 0),
-    })  # fmt: skip
-
-
-def calibration_table(further: pd.DataFrame) -> HTML:
-    """Por receta: el error de calibración esperado en prueba, antes y después de dividir entre la temperatura."""
-    return _by_recipe(further, "Error de calibración en prueba (ECE), sin temperatura y con ella", lambda group: {
-        "ECE": mean_and_spread(group["ece"]), "Temperatura": mean_and_spread(group["temperature"], 2),
-        "ECE con ella": mean_and_spread(group["ece_scaled"]),
+        "ECE": mean_and_spread(group["ece"]), "Segundos por semilla": mean_and_spread(group["seconds"], 0),
     })  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special, stats
+from scipy import stats
 from sklearn.calibration import calibration_curve
 
 from tarea4 import statistics
@@ -170,14 +170,16 @@ def test_calibration_rejects_what_is_not_a_probability():
         statistics.calibration(np.array([0, 1]), np.array([[2.5, 0], [0.1, 0.2]]))
 
 
-def test_temperature_undoes_a_known_one():
-    """Si los logits de unas probabilidades exactas se multiplican por 3, la temperatura que los calibra es 3."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(20_000, 4))
-    y = np.array([rng.choice(4, p=p) for p in special.softmax(logits, axis=1)])
-    assert statistics.temperature(y, special.softmax(logits, axis=1)) == pytest.approx(1, abs=0.05)
-    # 20 000 etiquetas sorteadas fijan la temperatura con un error típico del 1 %.
-    assert statistics.temperature(y, special.softmax(3 * logits, axis=1)) == pytest.approx(3, rel=0.05)
+def test_prediction_interval_holds_one_more_value():
+    """Es ``media ± t s sqrt(1 + 1/n)``, y con normales contiene un valor más 19 de cada 20 veces; el de la media, no."""
+    values = [0.1, 0.4, 0.2, 0.9]
+    half = stats.t.ppf(0.975, 3) * np.std(values, ddof=1) * np.sqrt(1.25)
+    assert statistics.prediction_interval(values) == pytest.approx((0.4, 0.4 - half, 0.4 + half))
+    draws = np.random.default_rng(0).normal(size=(4000, 6))
+    inside = [low <= last <= high for *past, last in draws for _, low, high in [statistics.prediction_interval(past)]]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.012)  # tres errores típicos de 4000 tiradas
+    assert statistics.prediction_interval([0.5])[1:] == (-np.inf, np.inf)
+    assert np.isnan(statistics.prediction_interval([0.5, np.nan])).all()
 
 
 def test_compare_pairs_by_seed_whatever_the_order():

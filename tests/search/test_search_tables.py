@@ -28,15 +28,14 @@ def test_q5_tells_what_is_stored():
     """«Más allá» cuenta sus entrenamientos, sus horas y sus medias; sin ninguno, dice cómo se hacen."""
     row = {"model": "una", "parameters": 1000, "seconds": 1800.0, "date": "2026-11-23"}
     row["versions"] = {"keras": "3.15", "tensorflow": "2.21"}
-    row |= {"history": {"val_loss": [1, 2]}, "test_accuracy": 0.99, "test_loss": 0.03, "ece": 0.01, "ece_scaled": 0.002}
-    row |= {"temperature": 1.2, "errors": [1, 3]}
+    row |= {"history": {"val_loss": [1, 2]}, "test_accuracy": 0.99, "test_loss": 0.03, "ece": 0.01}
+    row |= {"errors": [1, 3]}
     further = pd.DataFrame([row, row | {"test_accuracy": 0.98, "errors": [3, 3]}])
     assert (
         "2 entrenamientos, el 23 de noviembre de 2026, con Keras 3.15 y TensorFlow 2.21: 1,0 horas"
         in tables.beyond_summary(further)
     )
     assert "98,50 ±\N{NO-BREAK SPACE}0,71" in tables.beyond_table(further).data
-    assert "<td>0,0020 ±\N{NO-BREAK SPACE}0,0000</td>" in tables.calibration_table(further).data
     assert "<td>2,0</td>" in tables.digit_errors_table(further).data
     assert "make mas-alla" in tables.beyond_summary(pd.DataFrame())
     assert "<table" in tables.beyond_table(pd.DataFrame()).data
