@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 
 class Interval(NamedTuple):
@@ -77,6 +77,18 @@ def prediction_interval(values: Sequence[float], confidence: float = 0.95) -> In
     mean, low, _ = mean_interval(values, confidence)
     half = (mean - low) * np.sqrt(np.size(values) + 1)
     return Interval(mean, mean - half, mean + half)
+
+
+def expected_minimum(values: Sequence[float]) -> np.ndarray:
+    """Menor valor que se espera al tomar al azar 1, 2, ..., n de los n valores, sin reponer: un estimador insesgado.
+
+    References
+    ----------
+    R. Tang et al., "Showing your work doesn't always work", ACL 2020.
+    """
+    ordered, n = np.sort(values), len(values)
+    larger = np.arange(n - 1, -1, -1)  # cuántos le siguen a cada uno
+    return np.array([ordered @ special.comb(larger, k - 1) / special.comb(n, k) for k in range(1, n + 1)])
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> Comparison:

@@ -15,14 +15,15 @@ from tarea4.data import load
 from tarea4.report.parameters import Common, Integer, Path, Positive, Seed, check_parameters, meaning
 from tarea4.search import reading
 from tarea4.search.run import count, open_study, search
+from tarea4.search.stages import SPACES
 
 
 class Search(BaseModel):
     """Opciones de la orden, con sus valores por omisión."""
 
     model_config = Common.model_config
-    study: Literal["q4", "q5-presupuesto", "q5-largo", "q5-libre"] = meaning("estudio que se sigue", "q4")
-    n_trials: Integer = meaning("ensayos terminados que debe tener, entre todos los procesos", 150, ge=1, le=100_000)
+    study: Literal[*SPACES] = meaning("estudio que se sigue", "q4")
+    n_trials: Integer = meaning("ensayos que debe acabar teniendo; una rejilla, todos los suyos", 100, ge=1, le=100_000)
     timeout: Positive | None = meaning("segundos tras los que no se empieza otro; sin ellos, no hay límite", None)
     storage: str = meaning("archivo del diario o URL de una base de datos; sin él, el estudio publicado", "")
     seed: Seed | None = meaning("semilla del muestreador; sin ella, una distinta cada vez", None)

@@ -1,7 +1,8 @@
-"""Lee los estudios: el que enseña un cuaderno, sus ensayos, su rejilla, su frente y sus mejores recetas."""
+"""Lee los estudios: el que enseña un cuaderno, sus ensayos, sus puntos, su frente y lo que cada uno encontró."""
 
+import functools
 import math
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import pandas as pd
 from optuna.trial import FixedTrial, TrialState
 
 from tarea4.data import Dataset
-from tarea4.search.recipes import Recipe
+from tarea4.search.recipes import BUDGET_2020, Recipe
 from tarea4.search.run import FINISHED, count, open_storage, open_study, search
-from tarea4.search.spaces import SPACES, alpha
+from tarea4.search.spaces import SEARCHING, SIZES_2020, SPACES, alpha
+from tarea4.training import Run
 
 STUDIES_PATH = Path(__file__).parents[2] / "estudios"  # los publicados
+SETTING = ("dropout", "alpha_l1", "alpha_l2")
+MEASURES = ("parameters", "val_accuracy", "test_loss", "test_accuracy", "ece", "errors")
 
 
 def reader_study(
@@ -30,32 +34,60 @@ def reader_study(
     return study
 
 
+@functools.cache
+def published(name: str) -> optuna.Study:
+    """Un estudio guardado, para leerlo; ValueError si no está."""
+    path = STUDIES_PATH / f"{name}.log"
+    if not path.exists():
+        raise ValueError(f"study: se recibió {name!r}, que no está entre los publicados; tarea4.search lo empieza.")
+    return optuna.load_study(study_name=name, storage=open_storage(path))
+
+
+def stored(name: str, data: Dataset) -> pd.DataFrame:
+    """Los ensayos de un estudio guardado (`trials_table`), o ninguno si es de otros datos."""
+    study = published(name)
+    trials = trials_table(study)
+    return trials if study.user_attrs["data"] == data.digest else trials.head(0)
+
+
 def trials_table(study: optuna.Study) -> pd.DataFrame:
-    """Los ensayos terminados, de menor a mayor pérdida de validación: número, estado, lo medido y los parámetros."""
-    rows = [
-        {"number": trial.number, "pruned": trial.state == TrialState.PRUNED, "date": trial.datetime_start}
-        | {"val_loss": min(trial.intermediate_values.values(), default=math.nan)}  # podado, la menor hasta la poda
-        | {"epochs": len(trial.intermediate_values), "seconds": trial.duration.total_seconds()}
-        | {name: trial.user_attrs.get(name) for name in ("parameters", "val_accuracy")}
-        | trial.params
-        for trial in study.get_trials(deepcopy=False, states=FINISHED)
-    ]
-    columns = None if rows else ["number", "pruned", "val_loss", "parameters", "seconds"]
+    """Los ensayos terminados, de menor a mayor pérdida de validación: número, estado, lo medido y los parámetros.
+
+    De uno podado, la pérdida es la menor hasta la poda. `history` es un diccionario, o None.
+    """
+    rows = []
+    for trial in study.get_trials(deepcopy=False, states=FINISHED):
+        history = trial.user_attrs.get("history")
+        losses = history["val_loss"] if history else list(trial.intermediate_values.values())
+        row = {"number": trial.number, "pruned": trial.state == TrialState.PRUNED, "date": trial.datetime_start}
+        row |= {"val_loss": min(losses, default=math.nan), "best_epoch": int(np.argmin([*losses, math.inf])) + 1}
+        row |= {"epochs": len(losses), "seconds": trial.duration.total_seconds(), "history": history}
+        row |= {name: trial.user_attrs.get(name) for name in ("parameters", "val_accuracy")}
+        rows.append(row | {k: v for k, v in trial.user_attrs.items() if k in MEASURES} | trial.params)
+    columns = None if rows else ["number", "pruned", "val_loss", "parameters", "seconds", "history", "seed"]
     return pd.DataFrame(rows, columns=columns).sort_values("val_loss", ignore_index=True)
 
 
-def grid_losses(trials: pd.DataFrame, grid: list[dict[str, float]], x: str, y: str) -> pd.DataFrame:
-    """Pérdidas de una rejilla: filas `y`, columnas `x`; NaN, lo que falta o se podó; ValueError si todo."""
-    found = pd.DataFrame(grid, dtype=float).merge(trials[~trials["pruned"].astype(bool)], how="left")
-    if found["val_loss"].isna().all():
-        raise ValueError(f"trials: entre {len(trials)} ensayos no hay ninguno sin podar de los {len(grid)} de `grid`.")
-    return found.pivot_table("val_loss", y, x, dropna=False)
+def points(trials: pd.DataFrame, names: Sequence[str], seeds: Sequence[int] = SEARCHING) -> pd.DataFrame:
+    """De una rejilla, lo medido en cada punto con esas semillas, de menor a mayor pérdida media.
+
+    Columnas: las de `names`, `val_loss`, `spread` (la desviación típica de `val_loss`), `val_accuracy`, `best_epoch`,
+    `parameters` y `n`.
+    """
+    kept = trials[trials["seed"].isin(list(seeds)) & ~trials["pruned"].astype(bool)]
+    groups = kept.groupby(list(names))
+    means = groups[["val_loss", "val_accuracy", "best_epoch", "parameters"]].mean()
+    means = means.assign(spread=groups["val_loss"].std(), n=groups.size())
+    return means.sort_values("val_loss", kind="stable").reset_index()
 
 
-def varied_together(grid: list[dict[str, float]]) -> dict[str, list[str]]:
-    """Por hiperparámetro de una rejilla, los que valen lo mismo que él en todos sus puntos, él incluido."""
-    points = pd.DataFrame(grid)
-    return {name: [other for other in points if points[other].equals(points[name])] for name in points}
+def runs_by_point(trials: pd.DataFrame, name: str) -> dict[str, list[Run]]:
+    """Los entrenamientos guardados de una rejilla, por el valor de su parámetro `name`: historias sin su red."""
+    return {
+        value: [Run(None, row.seed, row.history | {"seconds": [row.seconds / row.epochs] * row.epochs}, row.seconds)
+                for row in rows.sort_values("seed").itertuples()]
+        for value, rows in trials.groupby(name, sort=False)
+    }  # fmt: skip
 
 
 def front(trials: pd.DataFrame) -> pd.DataFrame:
@@ -65,14 +97,6 @@ def front(trials: pd.DataFrame) -> pd.DataFrame:
     return ordered[ordered["val_loss"] < smaller].reset_index(drop=True)
 
 
-def best_recipes(study: optuna.Study, data: Dataset, epochs: int, n: int) -> dict[int, Recipe]:
-    """Por número de ensayo, las `n` mejores recetas de un estudio de Q5; de uno vacío, la del primero diseñado."""
-    space, finished = SPACES[study.study_name], study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    best = {trial.number: trial.params for trial in sorted(finished, key=lambda trial: trial.value)[:n]}
-    tried = best or {0: space.designed[0]}
-    return {i: replace(space.suggest(FixedTrial(params), data), epochs=epochs) for i, params in tried.items()}
-
-
 def best_settings(trials: pd.DataFrame, n: int) -> list[dict[str, float]]:
     """`dropout`, `alpha_l1` y `alpha_l2` de los `n` mejores ensayos sin podar de Q4, con tres cifras."""
     best = trials[~trials["pruned"].astype(bool)].sort_values("val_loss", kind="stable").head(n).to_dict("records")
@@ -80,3 +104,47 @@ def best_settings(trials: pd.DataFrame, n: int) -> list[dict[str, float]]:
     return [
         {name.removeprefix("log10_"): float(f"{value(row[name]):.3g}") for name, value in read.items()} for row in best
     ]
+
+
+def recipe(study: optuna.Study, number: int, data: Dataset) -> Recipe:
+    """La receta de un ensayo de un estudio de Q5."""
+    return SPACES[study.study_name].suggest(FixedTrial(study.trials[number].params), data)
+
+
+def best_recipes(study: optuna.Study, data: Dataset, n: int) -> dict[int, Recipe]:
+    """Por número de ensayo, las `n` mejores recetas de un estudio de Q5; de uno vacío, la primera diseñada."""
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = sorted(finished, key=lambda trial: trial.value)[:n]
+    if not best:
+        space = SPACES[study.study_name]
+        return {0: space.suggest(FixedTrial(space.designed()[0]), data)}
+    return {trial.number: recipe(study, trial.number, data) for trial in best}
+
+
+def q4_points(data: Dataset) -> pd.DataFrame:
+    """Lo medido con las semillas que eligen en cada punto de la rejilla de Q4 y en los finalistas de su estudio."""
+    tables = [stored(name, data) for name in ("q4-rejilla", "q4-finalistas")]
+    together = pd.concat(tables, ignore_index=True)
+    return points(together, SETTING) if len(together) else pd.DataFrame(columns=[*SETTING, "val_loss"])
+
+
+def q4_winner(data: Dataset) -> dict[str, float]:
+    """El ajuste que Q4 elige: `dropout`, `alpha_l1` y `alpha_l2` de menor pérdida media; con otros datos, ninguno."""
+    found = q4_points(data)
+    return found.loc[0, list(SETTING)].to_dict() if len(found) else dict(zip(SETTING, (0.2, 0.0, 0.0), strict=True))
+
+
+def q5_sizes(data: Dataset) -> str:
+    """Las capas con las que el ajuste de Q4 da menos pérdida, sin pasar de los parámetros de 2020: «40-50-15»."""
+    trials = stored("q5-capas", data)
+    small = points(trials[trials["parameters"] <= BUDGET_2020], ["hidden_sizes"])
+    return small.loc[0, "hidden_sizes"] if len(small) else SIZES_2020
+
+
+def q5_recipe(data: Dataset) -> tuple[int, Recipe]:
+    """El ensayo de Q5 que sus finalistas eligen, y su receta; con otros datos, la primera diseñada."""
+    finalists = stored("q5-finalistas", data)
+    if len(finalists):
+        number = int(points(finalists, ["trial"]).loc[0, "trial"])
+        return number, recipe(published("q5"), number, data)
+    return 0, SPACES["q5"].suggest(FixedTrial(SPACES["q5"].designed()[0]), data)

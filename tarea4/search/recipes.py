@@ -35,7 +35,7 @@ class Recipe:
     weight_decay: float = 0.0  # de AdamW: I. Loshchilov y F. Hutter, "Decoupled weight decay regularization", ICLR 2019
     schedule: Literal["constante", "coseno"] = "constante"  # el coseno sube una época y baja después hasta 0
     batch_size: int = 128
-    epochs: int = 20
+    epochs: int = 50
     label_smoothing: float = 0.0  # en [0, 1): C. Szegedy et al., "Rethinking the Inception architecture", CVPR 2016
     epsilon: float = 0.0  # desde 0: I. Goodfellow et al., "Explaining and harnessing adversarial examples", ICLR 2015
     pool: bool = False  # si son para imágenes que se reducen antes, con `tarea4.data.pooled`

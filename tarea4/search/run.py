@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import json
 import math
 import os
 import platform
@@ -21,13 +22,15 @@ import sqlalchemy
 import tensorflow as tf
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, journal
 from optuna.study import MaxTrialsCallback, Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import BaseTrial, FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
-from tarea4.data import Dataset
+from tarea4.data import Dataset, pooled
+from tarea4.evaluation import confusion, evaluate, measured_senses, predict
 from tarea4.search.recipes import Recipe
-from tarea4.search.spaces import SPACES
-from tarea4.training import train_all
+from tarea4.search.spaces import SEARCHING, SPACES
+from tarea4.statistics import calibration
+from tarea4.training import Run, Training, train_all
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 TAKEN = (*FINISHED, TrialState.RUNNING)
@@ -106,15 +109,18 @@ def search(
 ) -> None:
     """Sigue un estudio hasta que tenga `n_trials` ensayos terminados, podados incluidos, entre quienes lo comparten.
 
-    Primero van los diseñados. Cada ensayo entrena con la semilla 0, informa de la pérdida de validación de cada época,
-    cuya menor se minimiza, y guarda parámetros, exactitud, segundos y versiones. Si la pérdida deja de ser finita, se
-    da por podado; los que dejó a medias un proceso muerto se repiten. Tras `timeout` segundos no se empieza otro.
-    `seed`, la del muestreador, se combina con el número de cada ensayo: ningún sorteo se repite al reanudar.
+    Primero van los diseñados, que en una rejilla son todos. Cada ensayo entrena con su semilla o con la primera que
+    busca, minimiza la pérdida de validación y guarda lo medido, en qué época, los segundos, las versiones y un resumen
+    de lo entrenado. Si la pérdida deja de ser finita, se da por podado; los que dejó a medias un proceso muerto se
+    repiten. Tras `timeout` segundos no se empieza otro. `seed`, la del muestreador, se combina con el número de cada
+    ensayo: ningún sorteo se repite al reanudar.
     """
+    space = SPACES[study.study_name]
+    n_trials = len(space.designed()) if space.grid else n_trials  # una rejilla se acaba entera
     _requeue(study)
     if count(study, TAKEN) >= n_trials:
         return
-    study.sampler = _sampler(study)
+    study.sampler = _sampler()
     objective = functools.partial(_objective, data=data, n_trials=n_trials, seed=seed)
     with tqdm(total=n_trials, initial=count(study), desc=study.study_name, disable=not bar) as shown:
         advance = [_requeue, lambda study, _: shown.update(count(study) - shown.n)]
@@ -122,6 +128,8 @@ def search(
 
 
 def _objective(trial: Trial, data: Dataset, n_trials: int, seed: int | None) -> float:
+    space = SPACES[trial.study.study_name]
+
     def report(epoch: int, logs: dict[str, float]) -> None:
         trial.report(logs["val_loss"], epoch + 1)
         if trial.should_prune():
@@ -134,26 +142,61 @@ def _objective(trial: Trial, data: Dataset, n_trials: int, seed: int | None) -> 
     if len(earlier) >= n_trials or (params and _is_held(params, earlier)):
         return math.nan
     if seed is not None:
-        trial.study.sampler = _sampler(trial.study, seed, trial.number)
+        trial.study.sampler = _sampler(seed, trial.number)
     trial.set_user_attr("process", {"machine": MACHINE, "pid": os.getpid()})
     trial.set_user_attr("versions", {"keras": keras.__version__, "tensorflow": tf.__version__})
-    proposed = SPACES[trial.study.study_name].suggest(trial, data)
-    training = proposed.training(data) if isinstance(proposed, Recipe) else proposed
+    training, images = proposed(trial.study.study_name, trial, data)
     trial.set_user_attr("parameters", training.model.count_params())
-    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
-    training = replace(training, train_metrics=False, callbacks=lambda _: callbacks, verbose=False)
+    trial.set_user_attr("trained", fingerprint(training))
+    options = {"verbose": False}
+    if not space.grid:
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
+        options |= {"train_metrics": False, "callbacks": lambda _: callbacks}
     try:
-        [run] = train_all({"": training}, data, [0])[""]
+        seeds = [trial.suggest_int("seed", 0, 2**31)] if space.grid else SEARCHING[:1]
+        [run] = train_all({"": replace(training, **options)}, images, seeds)[""]
     except FloatingPointError as error:
         raise optuna.TrialPruned from error
-    trial.set_user_attr("val_accuracy", run.best("val_accuracy"))
+    for name, value in measure(run, images if space.tested else None).items():
+        trial.set_user_attr(name, value)
     return run.best("val_loss")
 
 
-def _sampler(study: Study, *entropy: int) -> optuna.samplers.BaseSampler:
+def proposed(name: str, trial: BaseTrial, data: Dataset) -> tuple[Training, Dataset]:
+    """Lo que entrena un ensayo de ese estudio, y con qué imágenes."""
+    found = SPACES[name].suggest(trial, data)
+    if not isinstance(found, Recipe):
+        return found, data
+    images = pooled(data) if found.pool else data
+    return found.training(images, train_metrics=False), images
+
+
+def fingerprint(training: Training) -> str:
+    """Resumen de lo que se entrena, red y opciones, sin los nombres que Keras numera: cambia si cambia la receta."""
+    config = json.dumps(keras.saving.serialize_keras_object(training.model), sort_keys=True)
+    config = re.sub('"(name|shared_object_id)": [^,}]+', "", config)
+    parts = [config, training.epochs, training.batch_size, training.augment is not None]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def measure(run: Run, tested: Dataset | None) -> dict[str, float | list]:
+    """Lo que se guarda de un entrenamiento: la historia, con cinco cifras, y, si se dan datos, lo medido en prueba."""
+    senses = measured_senses([run]) if "train_loss" in run.history else ["val_"]
+    keys = [sense + metric for sense in senses for metric in ("loss", "accuracy")]
+    history = {key: [float(f"{x:.5g}") for x in run.history[key]] for key in keys}
+    kept = {"val_accuracy": run.best("val_accuracy"), "history": history}
+    if tested is None:
+        return kept
+    probabilities = predict(run.model, tested.x_test)
+    matrix = confusion(tested.y_test, probabilities.argmax(axis=1), tested.n_classes)
+    kept |= {f"test_{name}": value for name, value in evaluate(run.model, tested.x_test, tested.y_test).items()}
+    ece = calibration(tested.y_test, probabilities).ece
+    return kept | {"ece": ece, "errors": (matrix.sum(axis=1) - np.diag(matrix)).tolist()}
+
+
+def _sampler(*entropy: int) -> optuna.samplers.BaseSampler:
     seed = int(np.random.SeedSequence(entropy).generate_state(1)[0]) if entropy else None
-    fixed, sampler = SPACES[study.study_name].fixed, optuna.samplers.TPESampler(seed=seed)
-    return optuna.samplers.PartialFixedSampler(fixed, sampler) if fixed else sampler
+    return optuna.samplers.TPESampler(seed=seed)
 
 
 def _requeue(study: Study, _: FrozenTrial | None = None) -> None:
@@ -165,7 +208,7 @@ def _requeue(study: Study, _: FrozenTrial | None = None) -> None:
                 study.tell(trial.number, state=TrialState.FAIL)
     trials = study.get_trials(deepcopy=False)
     failed = [_params_of(trial) for trial in trials if trial.state == TrialState.FAIL]
-    for params in [*SPACES[study.study_name].designed, *failed]:
+    for params in [*SPACES[study.study_name].designed(), *failed]:
         # Otro proceso pudo ponerlo mientras tanto.
         if not _is_held(params, trials) and not _is_held(params, study.get_trials(deepcopy=False)):
             study.enqueue_trial(params)

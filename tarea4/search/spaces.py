@@ -2,7 +2,7 @@
 
 import itertools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -12,31 +12,40 @@ from optuna.pruners import BasePruner, NopPruner, PercentilePruner
 from optuna.trial import BaseTrial
 
 from tarea4.data import Dataset
-from tarea4.models import regularised
+from tarea4.models import plain, regularised
 from tarea4.report.words import number, percent, scientific
 from tarea4.search.recipes import BUDGET_2020, Recipe, layer_sizes, widest
 from tarea4.training import Training
 
+SIZES_2020 = "40-50-15"  # las capas de «Try 01», la respuesta a Q3
+PLAIN_SIZES = [SIZES_2020] + ["-".join([str(n)] * k) for k in (1, 2, 3) for n in (10, 20, 40, 60, 100)]
+RATES, ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5), (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+NOISY = {"n_layers": 2, "ratio_2": 0.88, "activation": "relu", "batch_norm": True, "dropout": 0.0}
+NOISY |= {"dropout_hidden": 0.0, "noise": 0.3, "noise_hidden": 0.3, "log10_alpha_l1": -9, "log10_alpha_l2": -9}
+NOISY |= {"learning_rate": 4e-3, "weight_decay": 0.05, "schedule": "coseno", "batch_size": 256}  # por donde se empieza
 MIN_EXPONENT = -8  # una alfa menor que 10**-8 es cero
+SEARCHING = range(1000, 1005)  # las semillas que buscan y eligen; las que confirman, en los cuadernos, son otras
 LABELS = {
     "number": "ensayo", "parameters": "parámetros", "val_loss": "pérdida", "val_accuracy": "exactitud",
     "epochs": "épocas", "n_layers": "capas ocultas", "width": "unidades de la capa 1",
     **{f"ratio_{i}": f"razón capa {i} / capa {i - 1}" for i in range(2, 6)}, "activation": "activación",
     "batch_norm": "normalización por lotes", "dropout": "dropout de la entrada", "dropout_hidden": "dropout interior",
-    "noise": "ruido de la entrada", "noise_hidden": "ruido interior", "log10_alpha_l1": "alfa de l1",
-    "log10_alpha_l2": "alfa de l2", "learning_rate": "tasa de aprendizaje", "weight_decay": "decaimiento de pesos",
-    "schedule": "plan de la tasa", "batch_size": "tamaño del lote",
+    "noise": "ruido de la entrada", "noise_hidden": "ruido interior", "alpha_l1": "alfa de l1",
+    "alpha_l2": "alfa de l2", "log10_alpha_l1": "alfa de l1", "log10_alpha_l2": "alfa de l2",
+    "learning_rate": "tasa de aprendizaje", "weight_decay": "decaimiento de pesos",
+    "schedule": "plan de la tasa", "batch_size": "tamaño del lote", "hidden_sizes": "capas", "seed": "semilla",
 }  # fmt: skip
 
 
 class Space(NamedTuple):
-    """Un estudio: qué es, qué propone un ensayo, qué ensayos van primero, cómo se poda y qué no busca."""
+    """Un estudio: qué es, qué entrena un ensayo, qué ensayos van primero, si no hay más, cómo se poda y qué se mide."""
 
     title: str
     suggest: Callable[[BaseTrial, Dataset], Training | Recipe]
-    designed: list[dict[str, float]]
-    pruner: BasePruner
-    fixed: Mapping[str, float | str] | None = None
+    designed: Callable[[], list[dict[str, float | str]]]
+    grid: bool = False  # solo tiene los diseñados, cada uno con su semilla
+    pruner: BasePruner = NopPruner()
+    tested: bool = False  # se mide también en prueba, porque nada se elige con él
 
 
 def alpha(exponent: float) -> float:
@@ -49,12 +58,25 @@ def _alphas(trial: BaseTrial) -> dict[str, float]:
     return {name: alpha(trial.suggest_float(f"log10_{name}", MIN_EXPONENT - 1, -1)) for name in names}
 
 
+def _sizes(trial: BaseTrial, choices: Sequence[str]) -> tuple[int, ...]:
+    return tuple(map(int, trial.suggest_categorical("hidden_sizes", choices).split("-")))
+
+
+def _suggest_plain(trial: BaseTrial, data: Dataset) -> Training:
+    return Training(plain(_sizes(trial, PLAIN_SIZES), **data.sizes))
+
+
+def suggest_regularised(trial: BaseTrial, data: Dataset, choices: Sequence[str] = (SIZES_2020,)) -> Training:
+    rates = {name: trial.suggest_float(name, 0.0, 1.0) for name in ("dropout", "alpha_l1", "alpha_l2")}
+    return Training(regularised(_sizes(trial, choices), **rates, **data.sizes), train_metrics=False)
+
+
 def _suggest_q4(trial: BaseTrial, data: Dataset) -> Training:
     model = regularised(dropout=trial.suggest_float("dropout", 0.0, 0.5), **_alphas(trial), **data.sizes)
-    return Training(model, epochs=15, batch_size=128)
+    return Training(model, train_metrics=False)
 
 
-def _suggest_q5(trial: BaseTrial, data: Dataset, *, budget: int | None, epochs: int) -> Recipe:
+def _suggest_recipe(trial: BaseTrial, data: Dataset, *, budget: int | None) -> Recipe:
     uniform, choose = trial.suggest_float, trial.suggest_categorical
     logarithmic = partial(trial.suggest_float, log=True)
     steps = [logarithmic(f"ratio_{i}", 0.3, 1.2) for i in range(2, trial.suggest_int("n_layers", 1, 5) + 1)]
@@ -66,27 +88,43 @@ def _suggest_q5(trial: BaseTrial, data: Dataset, *, budget: int | None, epochs: 
         noise=uniform("noise", 0.0, 0.5), noise_hidden=uniform("noise_hidden", 0.0, 0.5), **_alphas(trial),
         learning_rate=logarithmic("learning_rate", 5e-4, 1e-2), weight_decay=logarithmic("weight_decay", 1e-4, 0.2),
         schedule=choose("schedule", ["constante", "coseno"]), batch_size=choose("batch_size", [64, 128, 256, 512]),
-        epochs=epochs,
     )  # fmt: skip
 
 
-GRID = [
-    {"dropout": rate, "log10_alpha_l1": exponent, "log10_alpha_l2": exponent}
-    for rate in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-    for exponent in (-9, -7, -5, -4, -3, -2, -1)
-]
-SETTLED = {"batch_norm": True, "schedule": "coseno", "batch_size": 256, "dropout": 0.0, "dropout_hidden": 0.0}
-SETTLED |= {"log10_alpha_l1": -9, "log10_alpha_l2": -9}  # lo que el estudio corto deja claro, y el largo no busca más
-NOISY = SETTLED | {"n_layers": 2, "ratio_2": 0.88, "activation": "relu", "noise": 0.3, "noise_hidden": 0.3}
-NOISY |= {"learning_rate": 4e-3, "weight_decay": 0.05}  # por donde empiezan los estudios de Q5
+def with_seeds(points: Iterable[dict], seeds: Iterable[int] = SEARCHING) -> list[dict]:
+    """Cada punto con cada semilla: los ensayos de una rejilla."""
+    return [point | {"seed": seed} for point, seed in itertools.product(points, seeds)]
+
+
+def _plain_points() -> list[dict[str, str]]:
+    return [{"hidden_sizes": sizes} for sizes in PLAIN_SIZES]
+
+
+def _grid_points() -> list[dict[str, float | str]]:
+    kinds = [(1, 0), (0, 1), (1, 1)]  # l1 sola, l2 sola y las dos
+    alphas = [(0.0, 0.0), *((l1 * size, l2 * size) for size in ALPHAS for l1, l2 in kinds)]
+    points = [(rate, *pair) for rate in RATES for pair in (alphas if rate in (0.0, 0.2) else alphas[:1])]
+    names = ("hidden_sizes", "dropout", "alpha_l1", "alpha_l2")
+    return [dict(zip(names, (SIZES_2020, *point), strict=True)) for point in points]
+
+
+def _random_points() -> list[dict[str, float]]:
+    rng, names = np.random.default_rng(0), ("dropout", "log10_alpha_l1", "log10_alpha_l2")
+    low, high = [0.0, MIN_EXPONENT - 1, MIN_EXPONENT - 1], [0.5, -1, -1]
+    return [dict(zip(names, map(float, point), strict=True)) for point in rng.uniform(low, high, (60, 3))]
+
+
 SPACES = {
-    "q4": Space("dropout y alfas, con las capas de Q3", _suggest_q4, GRID, NopPruner()),
-    "q5-presupuesto": Space("capas y regularización, con los parámetros de 2020 como mucho",
-        partial(_suggest_q5, budget=BUDGET_2020, epochs=20), [NOISY], PercentilePruner(40, 10, 4)),
-    "q5-largo": Space("capas, ruido y optimizador, con los parámetros de 2020 como mucho y el triple de épocas",
-        partial(_suggest_q5, budget=BUDGET_2020, epochs=60), [NOISY], PercentilePruner(35, 8, 25), SETTLED),
-    "q5-libre": Space("capas y regularización, sin límite de parámetros",
-        partial(_suggest_q5, budget=None, epochs=15), [NOISY], PercentilePruner(40, 10, 3)),
+    "q3": Space("redes simples de una a tres capas", _suggest_plain, lambda: with_seeds(_plain_points()), grid=True),
+    "q4-rejilla": Space("tasas de dropout y alfas, con las capas de Q3", suggest_regularised,
+        lambda: with_seeds(_grid_points()), grid=True),
+    "q4": Space("dropout y alfas, con las capas de Q3, a la busca del mejor", _suggest_q4, list),
+    "q4-azar": Space("dropout y alfas al azar, con semillas que los eligen y otras que los confirman", _suggest_q4,
+        lambda: with_seeds(_random_points(), [SEARCHING[0], 2000, 2001]), grid=True),
+    "q5": Space("capas y receta, con los parámetros de 2020 como mucho",
+        partial(_suggest_recipe, budget=BUDGET_2020), lambda: [NOISY], pruner=PercentilePruner(40, 10, 10)),
+    "q5-libre": Space("capas y receta, sin límite de parámetros",
+        partial(_suggest_recipe, budget=None), lambda: [NOISY], pruner=PercentilePruner(40, 6, 5)),
 }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Pruebas de `tarea4.statistics`: contra cuentas a mano, SciPy y scikit-learn."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,7 +173,7 @@ def test_calibration_rejects_what_is_not_a_probability():
 
 
 def test_prediction_interval_holds_one_more_value():
-    """Es ``media ± t s sqrt(1 + 1/n)``, y con normales contiene un valor más 19 de cada 20 veces; el de la media, no."""
+    """Es ``media ± t s sqrt(1 + 1/n)``, y contiene un valor más, de los mismos, 19 de cada 20 veces."""
     values = [0.1, 0.4, 0.2, 0.9]
     half = stats.t.ppf(0.975, 3) * np.std(values, ddof=1) * np.sqrt(1.25)
     assert statistics.prediction_interval(values) == pytest.approx((0.4, 0.4 - half, 0.4 + half))
@@ -180,6 +182,14 @@ def test_prediction_interval_holds_one_more_value():
     assert np.mean(inside) == pytest.approx(0.95, abs=0.012)  # tres errores típicos de 4000 tiradas
     assert statistics.prediction_interval([0.5])[1:] == (-np.inf, np.inf)
     assert np.isnan(statistics.prediction_interval([0.5, np.nan])).all()
+
+
+def test_expected_minimum_averages_every_choice():
+    """Es la media del menor sobre todas las maneras de tomar k de n, sin reponer y sin importar el orden."""
+    values = [0.4, 0.1, 0.9, 0.3, 0.3]
+    by_hand = [np.mean([min(chosen) for chosen in itertools.combinations(values, k)]) for k in range(1, 6)]
+    assert statistics.expected_minimum(values) == pytest.approx(by_hand)
+    assert np.isfinite(statistics.expected_minimum(np.linspace(0, 1, 200))).all()
 
 
 def test_compare_pairs_by_seed_whatever_the_order():
