@@ -19,8 +19,7 @@ PUBLIC = {
     "training": "Run Training train train_all train_seeds",
     "evaluation": "best_model confident_errors confusion evaluate predict reaching results validation_results "
     "worst_confusions",
-    "statistics": "calibration compare expected_minimum mcnemar mean_interval paired_difference prediction_interval "
-    "standard_error",
+    "statistics": "calibration compare expected_minimum mcnemar mean_interval paired_difference prediction_interval",
 }
 HOME = {name: f"tarea4.{module}" for module, names in PUBLIC.items() for name in names.split()}
 
