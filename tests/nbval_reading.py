@@ -70,7 +70,8 @@ def _html(soup: BeautifulSoup) -> Iterator[Piece]:
         for i, cells in enumerate(rows, 1):
             row = ", ".join(cells[: 2 if header[1:2] == ["Clase"] else 1])
             for title, text in zip_longest(header, cells, fillvalue=""):
-                yield Piece(f"{where}, fila {i} («{row}»), columna «{title}»", text, title, row, caption, one_seed)
+                extreme = one_seed or title.endswith(("mín.", "máx."))  # el de una semilla, sea cual sea
+                yield Piece(f"{where}, fila {i} («{row}»), columna «{title}»", text, title, row, caption, extreme)
     for table in soup("table"):
         table.extract()
     yield Piece("texto", soup.get_text(" "))

@@ -141,11 +141,12 @@ def confusion_table(matrices: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:
-    """Media de las semillas, época a época, de una métrica de la historia en los `SENSES` que se midieron."""
-    senses = measured_senses(run for runs in runs_by_name.values() for run in runs)
-    means = pd.DataFrame({
-        f"{name}, {label}": pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1).mean(axis=1)
-        for name, runs in runs_by_name.items()
-        for prefix, label in senses.items()
-    })  # fmt: skip
-    return means.map(number).set_axis(means.index + 1).rename_axis("Época").reset_index()
+    """Por época, la media y los extremos de las semillas de una métrica, en los `SENSES` que se midieron."""
+    senses, columns = measured_senses(run for runs in runs_by_name.values() for run in runs), {}
+    for name, runs in runs_by_name.items():
+        for prefix, label in senses.items():
+            by_seed = pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1)
+            drawn = {"": by_seed.mean(axis=1), ", mín.": by_seed.min(axis=1), ", máx.": by_seed.max(axis=1)}
+            columns |= {f"{name}, {label}{kind}": values for kind, values in drawn.items()}
+    by_epoch = pd.DataFrame(columns).map(number)
+    return by_epoch.set_axis(by_epoch.index + 1).rename_axis("Época").reset_index()

@@ -130,19 +130,21 @@ def test_reached_thresholds_by_network():
     ]  # fmt: skip
 
 
-def test_curves_are_means_epoch_by_epoch():
-    """Cada columna es la media de su red en su sentido; si una semilla para antes, siguen las demás."""
+def test_curves_are_what_is_drawn_epoch_by_epoch():
+    """Media y extremos de cada red y sentido, que son línea y franja; si una semilla para antes, siguen las demás."""
     runs = {"a": [make_run(0, 3, 2), make_run(1, 4, 2)], "b": [make_run(7, 2, 1)]}
     found = tables.curve_table(runs, "accuracy")
-    names = [f"{name}, {label}" for name in runs for label in SENSES.values()]
+    kinds = {"": np.nanmean, ", mín.": np.nanmin, ", máx.": np.nanmax}
+    names = [f"{name}, {label}{kind}" for name in runs for label in SENSES.values() for kind in kinds]
     assert found.columns.tolist() == ["Época", *names]
     assert found["Época"].tolist() == [1, 2, 3, 4]
     for sense, label in SENSES.items():
         first, second = (run.history[f"{sense}accuracy"] for run in runs["a"])
-        means = [*np.mean([first, second[:3]], axis=0), second[3]]
-        assert found[f"a, {label}"].tolist() == [words.number(value) for value in means]
+        drawn = np.array([[*first, np.nan], second])
         alone = [words.number(value) for value in runs["b"][0].history[f"{sense}accuracy"]]
-        assert found[f"b, {label}"].tolist() == [*alone, "no definido", "no definido"]
+        for kind, reduce in kinds.items():
+            assert found[f"a, {label}{kind}"].tolist() == [words.number(value) for value in reduce(drawn, axis=0)]
+            assert found[f"b, {label}{kind}"].tolist() == [*alone, "no definido", "no definido"]
 
 
 def test_confusions_are_tables():
