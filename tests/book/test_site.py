@@ -17,6 +17,8 @@ from bs4 import BeautifulSoup
 from pypdf import PdfReader
 from test_book import BOOK, build, contents, copy
 
+import tarea4
+
 ROOT = BOOK.parent
 PAGES = [*contents(), "search"]
 SCREENS = [(width, theme) for width in (1280, 360) for theme in ("light", "dark")]
@@ -262,3 +264,12 @@ def test_workflows_follow_the_schema():
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *files]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stdout
+
+
+def test_citation_is_valid():
+    """CITATION.cff cumple el esquema de su formato, y su versión es la del paquete."""
+    path = ROOT / "CITATION.cff"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.citation-file-format", path]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout
+    assert f"version: {tarea4.__version__}\n" in path.read_text(encoding="utf-8")
