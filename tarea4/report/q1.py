@@ -119,18 +119,18 @@ def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regulariza
 
 
 def versus(measured: pd.DataFrame, column: str, name: str, other: str) -> tuple[str, Outcome]:
-    """Lo que dos modelos dan en una columna, «test_accuracy» o «val_loss», y si uno es mejor: frase y desenlace."""
+    """Lo que dan dos modelos en una columna, «test_accuracy» o «val_loss», con cuántas semillas gana uno, y si gana."""
     split, metric = column.split("_")
     what, scale, decimals, unit, difference = LOSS if metric == "loss" else ACCURACY
     by_seed = scale * measured.pivot(index="seed", columns="model", values=column)
     paired = paired_difference(by_seed[name], by_seed[other])
     won = (by_seed[name] < by_seed[other] if metric == "loss" else by_seed[name] > by_seed[other]).sum()
+    found = outcome(paired, lower_is_better=metric == "loss")
     ours, theirs, apart = (number(x, decimals) for x in (*by_seed[[name, other]].mean(), paired.mean_difference))
     said = f"{WHERE[split].capitalize()}, la {what} del {name} es {ours}{unit} y la del {other}, {theirs}{unit}"
-    support = (
-        f"diferencia de {apart}{difference}{_bounds(paired, decimals)}; gana con {won} de {plural(paired.n, 'semilla')}"
-    )
-    return f"{said} ({support}).", outcome(paired, lower_is_better=metric == "loss")
+    said += ": estas semillas no las distinguen" if found == "sin diferencia" and paired.n > 1 else ""
+    wins = f"gana con {won} de {plural(paired.n, 'semilla')}"
+    return f"{said} (diferencia de {apart}{difference}{_bounds(paired, decimals)}; {wins}).", found
 
 
 def easier(reached: pd.DataFrame, name: str, other: str) -> tuple[str, Outcome]:
