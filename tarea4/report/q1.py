@@ -72,8 +72,8 @@ def overfitting(fitted: pd.DataFrame, name: str) -> str:
         return f"Con una sola época no se ve si el {name} se sobreajusta."
     first, last, least, end = map(number, mean[["train_first", "train_last", "val_best", "val_last"]])
     return (
-        f"El {name} {does} sobreajusta: su pérdida de validación baja a {least}, hacia la época "
-        f"{number(mean['best_epoch'], 0)}, y acaba en {end}; la de entrenamiento va de {first} a {last}."
+        f"El {name} {does} sobreajusta: su pérdida de validación baja a {least} y acaba en {end}; la de entrenamiento "
+        f"va de {first} a {last}. Su mejor época ronda la {number(mean['best_epoch'], 0)}."
     )
 
 

@@ -161,8 +161,8 @@ def gap_table(gaps: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def fits_table(fitted: pd.DataFrame, caption: str) -> HTML:
     by_model, rows = fitted.groupby("model", sort=False), {}
-    losses = {"train": "Pérdida de entrenamiento", "val": "Pérdida de validación", "gap": "Brecha de pérdida"}
-    for when, label in {"first": "primera época", "best": "mejor época", "last": "última época"}.items():
-        rows |= {f"{what}, {label}": by_model[f"{k}_{when}"].agg(mean_and_spread) for k, what in losses.items()}
-        rows[f"Exactitud (%) de validación, {label}"] = by_model[f"accuracy_{when}"].agg(mean_and_spread, 2, 100)
+    losses = {"train": "pérdida de entrenamiento", "val": "pérdida de validación", "gap": "brecha de pérdida"}
+    for when, label in {"first": "Primera época", "best": "Mejor época", "last": "Última época"}.items():
+        rows |= {f"{label}: {what}": by_model[f"{k}_{when}"].agg(mean_and_spread) for k, what in losses.items()}
+        rows[f"{label}: exactitud (%) de validación"] = by_model[f"accuracy_{when}"].agg(mean_and_spread, 2, 100)
     return table(pd.DataFrame(rows).T.rename_axis(None, axis=1), caption, index=True)

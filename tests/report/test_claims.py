@@ -54,8 +54,8 @@ def test_q1_overfitting_is_validation_rising_while_training_falls(losses, does):
         words.number(mean[name]) for name in ("val_best", "val_last", "train_first", "train_last")
     )
     assert q1.overfitting(rows, "simple") == (
-        f"El simple {does} sobreajusta: su pérdida de validación baja a {least}, hacia la época 4, y acaba en {end}; "
-        f"la de entrenamiento va de {first} a {last}."
+        f"El simple {does} sobreajusta: su pérdida de validación baja a {least} y acaba en {end}; la de entrenamiento "
+        f"va de {first} a {last}. Su mejor época ronda la 4."
     )
     assert q1.overfitting(rows.assign(epochs=1), "simple") == "Con una sola época no se ve si el simple se sobreajusta."
 

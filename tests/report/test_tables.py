@@ -160,19 +160,19 @@ def test_gaps_are_what_is_drawn_epoch_by_epoch():
 
 def test_fits_go_from_the_first_epoch_to_the_last():
     """Una fila por medida y momento, y una columna por red: cada celda, la media y la desviación de la suya."""
-    moments = {"first": "primera época", "best": "mejor época", "last": "última época"}
+    moments = {"first": "Primera época", "best": "Mejor época", "last": "Última época"}
     names = [f"{name}_{when}" for when in moments for name in ("train", "val", "gap", "accuracy")]
     means = {name: 0.1 * i - 0.3 for i, name in enumerate(names)}
     table = measured({name: {k: v + shift for k, v in means.items()} for name, shift in (("zeta", 0), ("alfa", 3))})
     header, *rows = cells(tables.fits_table(table, "Ajuste"))
     assert header == ["", "zeta", "alfa"]
     groups, expected = [table[table["model"] == name] for name in header[1:]], []
-    losses = {"train": "Pérdida de entrenamiento", "val": "Pérdida de validación", "gap": "Brecha de pérdida"}
+    losses = {"train": "pérdida de entrenamiento", "val": "pérdida de validación", "gap": "brecha de pérdida"}
     for when, label in moments.items():
         for name, what in losses.items():
-            expected.append([f"{what}, {label}", *(shown(group[f"{name}_{when}"]) for group in groups)])
+            expected.append([f"{label}: {what}", *(shown(group[f"{name}_{when}"]) for group in groups)])
         accuracies = (shown(group[f"accuracy_{when}"], 2, 100) for group in groups)
-        expected.append([f"Exactitud (%) de validación, {label}", *accuracies])
+        expected.append([f"{label}: exactitud (%) de validación", *accuracies])
     assert rows == [[text.replace("-", "−") for text in row] for row in expected]
 
 
