@@ -124,3 +124,16 @@ def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Fi
         axis.set_xticks([0, *(10.0**e for e in exponents)], ["0", *(f"$10^{{{e}}}$" for e in exponents)])
         axis.xaxis.set_minor_locator(NullLocator())
     return legend(figure, ncols=2)
+
+
+@STYLED
+def gap(gaps: dict[str, pd.DataFrame]) -> Figure:
+    """Brecha por época (filas) y semilla (columnas) de cada red: media y franja, y en la última época, su número."""
+    figure, axis = new_figure(3.2, xlabel="época", ylabel="pérdida de validación\nmenos de entrenamiento (nats)")
+    axis.axhline(0, color="black", lw=1)
+    for name, table, colour, marker in with_colours(gaps):
+        _band(axis, table, f"-{marker}" if len(table) <= 15 else "-", colour, name)
+        last = table.iloc[-1].mean()
+        axis.annotate(f" {comma(last, '+.2f')}", (len(table), last), color=colour, va="center", annotation_clip=False)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    return legend(figure, ncols=2)

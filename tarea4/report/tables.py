@@ -150,3 +150,19 @@ def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame
             columns |= {f"{name}, {label}{kind}": values for kind, values in drawn.items()}
     by_epoch = pd.DataFrame(columns).map(number)
     return by_epoch.set_axis(by_epoch.index + 1).rename_axis("Época").reset_index()
+
+
+def gap_table(gaps: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Por época (filas), la media y los extremos de las semillas (columnas) de la brecha de cada red."""
+    kinds = {"": "mean", ", mín.": "min", ", máx.": "max"}
+    columns = {name + end: getattr(found, kind)(axis=1) for name, found in gaps.items() for end, kind in kinds.items()}
+    return pd.DataFrame(columns).map(number).rename_axis("Época").reset_index()
+
+
+def fits_table(fitted: pd.DataFrame, caption: str) -> HTML:
+    by_model, rows = fitted.groupby("model", sort=False), {}
+    losses = {"train": "pérdida de entrenamiento", "val": "pérdida de validación", "gap": "brecha de pérdida"}
+    for when, label in {"first": "Primera época", "best": "Mejor época", "last": "Última época"}.items():
+        rows |= {f"{label}: {what}": by_model[f"{k}_{when}"].agg(mean_and_spread) for k, what in losses.items()}
+        rows[f"{label}: exactitud (%) de validación"] = by_model[f"accuracy_{when}"].agg(mean_and_spread, 2, 100)
+    return table(pd.DataFrame(rows).T.rename_axis(None, axis=1), caption, index=True)

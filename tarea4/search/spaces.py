@@ -117,7 +117,7 @@ def _grid_points() -> list[dict[str, float | str]]:
 def _random_points() -> list[dict[str, float]]:
     rng, names = np.random.default_rng(0), ("dropout", "log10_alpha_l1", "log10_alpha_l2")
     low, high = [0.0, MIN_EXPONENT - 1, MIN_EXPONENT - 1], [0.5, -1, -1]
-    return [dict(zip(names, map(float, point), strict=True)) for point in rng.uniform(low, high, (60, 3))]
+    return [dict(zip(names, map(float, point), strict=True)) for point in rng.uniform(low, high, (45, 3))]
 
 
 SPACES = {

@@ -89,6 +89,8 @@ FIGURES = {
     "intervalos": lambda: plots.intervals(make_table(), "test_accuracy", references={"2020": 0.9752}),
     "tiempos": lambda: plots.intervals(make_table(), "seconds"),
     "alfas": lambda: plots.alpha_curve({"l1": make_alphas(), "l2": make_alphas() * 2}),
+    "brecha": lambda: plots.gap({"simple": make_alphas().set_axis(range(1, 6)), "otra": -make_alphas().iloc[:, :1]}),
+    "brecha de una época": lambda: plots.gap({"simple": pd.DataFrame({0: [-0.12]}, index=[1])}),
     "alfa cero": lambda: plots.alpha_curve({"l1": make_alphas().loc[[0]]}, "val_accuracy"),
 }
 
@@ -452,6 +454,28 @@ def test_alpha_curve_draws_mean_and_range_in_order():
     line = plots.alpha_curve({"l1": table}).axes[0].lines[0]
     assert line.get_xdata().tolist() == sorted(ALPHAS)
     np.testing.assert_allclose(line.get_ydata(), table.loc[sorted(ALPHAS)].mean(axis=1))
+
+
+@pytest.mark.parametrize(("n_epochs", "marked"), [(1, True), (15, True), (16, False)])
+def test_gap_draws_the_seeds_and_says_where_they_end(n_epochs, marked):
+    """Media y franja de las semillas por época, con una línea en cero y, al final, su última media con signo."""
+    rng = np.random.default_rng(3)
+    gaps = {name: pd.DataFrame(rng.uniform(0.1, 1, (n_epochs, 3)), index=range(1, n_epochs + 1)) * sign
+            for name, sign in (("regularizado", -1), ("simple", 1))}  # fmt: skip
+    axis = plots.gap(gaps).axes[0]
+    zero, *lines = axis.lines
+    assert zero.get_ydata() == [0, 0]
+    bands = [band for band in axis.collections if isinstance(band, FillBetweenPolyCollection)]
+    for (name, table), line, band, text in zip(gaps.items(), lines, bands, axis.texts, strict=True):
+        assert (line.get_label(), to_hex(line.get_color()).upper()) == (name, drawing.COLOURS[name])
+        np.testing.assert_allclose(line.get_xydata(), np.column_stack([table.index, table.mean(axis=1)]))
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert (heights.min(), heights.max()) == pytest.approx((table.min(axis=None), table.max(axis=None)))
+        assert text.get_text().strip() == f"{table.iloc[-1].mean():+.2f}".replace(".", ",")
+        assert text.xy == pytest.approx((n_epochs, table.iloc[-1].mean()))
+        assert (line.get_marker() not in ("", "None")) == marked
+    assert axis.get_ylabel() == "pérdida de validación\nmenos de entrenamiento (nats)"
+    assert axis.get_xlabel() == "época"
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """El JSON de la página «Prueba el modelo»: los mismos pesos, en menos sitio."""
 
 import base64
-import io
 import json
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from tarea4.models import plain, regularised
 from tarea4.report.web import web_model
@@ -56,16 +54,16 @@ def test_examples_are_test_images(runs, small):
     """Los ejemplos son las primeras imágenes de prueba de cada clase, con su etiqueta y sin pérdida."""
     examples = json.loads(web_model(runs, small, examples=2))["examples"]
     assert examples["labels"] == [label for label in range(10) for _ in range(2)]
-    strip = np.asarray(Image.open(io.BytesIO(base64.b64decode(examples["png"]))))
-    first_seven = small.x_test[np.flatnonzero(small.y_test == 7)[0]].reshape(28, 28)
-    np.testing.assert_array_equal(strip[:, 14 * 28 : 15 * 28], np.rint(255 * first_seven))
+    pixels = np.frombuffer(base64.b64decode(examples["pixels"]), "uint8").reshape(20, 28 * 28)
+    first_seven = small.x_test[np.flatnonzero(small.y_test == 7)[0]]
+    np.testing.assert_array_equal(pixels[14], np.rint(255 * first_seven))
 
 
-def test_two_networks_of_2020_fit_in_300_kb(small):
-    """Las dos redes más grandes de 2020 caben, con los ejemplos, en 300 kB."""
+def test_two_networks_of_2020_fit_in_320_kb(small):
+    """Las dos redes más grandes de 2020 caben, con los ejemplos, en 320 kB."""
     networks = {"simple": plain(), "regularizado": regularised((40, 50, 15, 15))}
     runs = {name: Run(network, 0, {}, 0.0) for name, network in networks.items()}
-    assert len(web_model(runs, small)) <= 300_000
+    assert len(web_model(runs, small)) <= 320_000
 
 
 def test_unknown_layer_is_refused(small):
