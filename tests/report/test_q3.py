@@ -57,7 +57,7 @@ def test_the_answer_reports_layers_sizes_and_the_smallest():
     ],
 )
 def test_bold_and_verdict_agree(name, said):
-    """Si llega en un solo sentido o con algunas semillas, negrita y veredicto dicen lo mismo; la validación no cuenta."""
+    """Llegue en un sentido o con algunas semillas, negrita y veredicto dicen lo mismo; la validación no cuenta."""
     found = answer(name)
     assert found.verdict.startswith(f"{name} {said} (")
     assert f" parámetros) {said}**: " in found.text
