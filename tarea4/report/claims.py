@@ -1,7 +1,9 @@
 """Lo que comparten las respuestas de los cinco capítulos."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tarea4.report.words import Outcome, outcome, plural, verdict
@@ -45,3 +47,12 @@ def answer_best(measured: pd.DataFrame, best: str, base: str, n_tried: int, aske
     accuracy, _ = judged(measured, "test_accuracy", (best, "este modelo"), (base, "el de partida"))
     text = f"**El mejor de {tried} es: {best}.** {loss} {accuracy}{against_best}"
     return Answer(f"{AGAINST_BASE[found]} de partida", text)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Los valores p de una familia, en su orden, corregidos (S. Holm, Scandinavian Journal of Statistics 6(2), 1979).
+
+    El menor de n se multiplica por n, el siguiente por n - 1, y así hasta el mayor; ninguno baja del anterior.
+    """
+    scaled = np.sort(p_values) * np.arange(len(p_values), 0, -1)
+    return np.minimum(np.maximum.accumulate(scaled), 1)[np.argsort(np.argsort(p_values))].tolist()

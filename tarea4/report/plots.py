@@ -2,15 +2,31 @@
 
 import itertools
 import textwrap
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from tarea4.evaluation import measured_senses
-from tarea4.report.drawing import STYLED, WIDTH, axes_grid, cells, comma, legend, new_figure, quantity, with_colours
+from tarea4.report.drawing import (
+    COLOURS,
+    MARKERS,
+    OTHER_COLOURS,
+    STYLED,
+    WIDTH,
+    FewLogLocator,
+    axes_grid,
+    cells,
+    comma,
+    legend,
+    new_figure,
+    quantity,
+    with_colours,
+)
+from tarea4.report.words import number, scientific
 from tarea4.statistics import Calibration, mean_interval
 from tarea4.training import SENSES, Run
 
@@ -110,19 +126,25 @@ def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] 
 
 
 @STYLED
-def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Figure:
-    """Media y franja de las semillas frente a alfa, 0 incluido; una alfa por fila y una semilla por columna."""
-    label, scale = quantity(metric)
-    figure, axis = new_figure(3.5, log=metric.endswith("loss"), xlabel="alfa (en escala logarítmica)", ylabel=label)
+def sweep(tables: dict[str, pd.DataFrame], xlabel: str, metric: str = "val_loss", *, scale="linear", references=()):
+    """Media y franja de las semillas de una métrica, según lo que cambia: un valor por fila y una semilla por columna.
+
+    `scale` es la del eje horizontal: "linear", "log" o "alpha", logarítmica con sitio para el 0. `references`, pares de
+    nombre y valor de la métrica.
+    """
+    label, factor = quantity(metric)
+    figure, axis = new_figure(3.5, log=metric.endswith("loss"), xlabel=xlabel, ylabel=label)
     for name, table, colour, marker in with_colours(tables):
-        _band(axis, scale * table.sort_index(), f"-{marker}", colour, name)
-    decades = [np.log10(alpha) for table in tables.values() for alpha in table.index if alpha > 0]
-    if decades:
+        _band(axis, factor * table.sort_index(), f"-{marker}", colour, name)
+    for (name, value), line in zip(references, itertools.cycle(("--", ":", "-."))):
+        axis.axhline(factor * value, color="black", linestyle=line, label=f"{name}: {comma(factor * value, '.4g')}")
+    decades = [np.log10(value) for table in tables.values() for value in table.index if value > 0]
+    if scale == "alpha" and decades:
         first, last = int(np.floor(min(decades))), int(np.ceil(max(decades)))
         axis.set_xscale("symlog", linthresh=10.0**first, linscale=(last - first + 1) / 12)
-        exponents = range(first, last + 1, max(1, (last - first) // 6))
-        axis.set_xticks([0, *(10.0**e for e in exponents)], ["0", *(f"$10^{{{e}}}$" for e in exponents)])
-        axis.xaxis.set_minor_locator(NullLocator())
+        _powers(axis.xaxis, range(first, last + 1, max(1, (last - first) // 6)), zero=True)
+    elif scale == "log":
+        _few(axis, lambda value, _: number(value, 0))
     return legend(figure, ncols=2)
 
 
@@ -137,3 +159,48 @@ def gap(gaps: dict[str, pd.DataFrame]) -> Figure:
         axis.annotate(f" {comma(last, '+.2f')}", (len(table), last), color=colour, va="center", annotation_clip=False)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     return legend(figure, ncols=2)
+
+
+def _powers(axis, exponents: Iterable[int], *, zero: bool = False) -> None:
+    ticks = [0] * zero + [10.0**e for e in exponents]
+    axis.set_ticks(ticks, labels=["0"] * zero + [f"$10^{{{e}}}$" for e in exponents])
+    axis.set_minor_locator(NullLocator())
+
+
+def _few(axis, show: Callable[[float, int], str]) -> None:
+    axis.set_xscale("log")
+    axis.xaxis.set(major_locator=FewLogLocator(), minor_locator=NullLocator(), major_formatter=FuncFormatter(show))
+
+
+@STYLED
+def penalties(sums: dict[str, float], loss: float, alphas: dict[str, tuple[str, float]]) -> Figure:
+    """Cuánto suma una alfa a la pérdida de una imagen, junto a esa pérdida y a lo que vale en float32 su último bit.
+
+    `sums` es lo que multiplica cada clase de alfa; `alphas`, las que se señalan: su clase y su valor, mayor que 0.
+    """
+    figure, axis = new_figure(4.2, log=True, xlabel="alfa", ylabel="nats por imagen")
+    axis.set_xscale("log")
+    for name, total, colour, _ in with_colours(sums):
+        axis.plot([1e-15, 1], [1e-15 * total, total], color=colour, label=f"penalización {name}")
+    bit = np.spacing(np.float32(loss))
+    axis.axhline(loss, color="black", label=f"pérdida: {comma(loss, '.4f')}")
+    axis.axhline(bit, color="black", linestyle="--", label=f"último bit de la pérdida: {scientific(bit)}")
+    for (name, (kind, alpha)), marker in zip(alphas.items(), itertools.cycle(MARKERS)):
+        axis.plot(alpha, alpha * sums[kind], marker, color="white", markeredgecolor="black", label=name)
+    for numbers in (axis.xaxis, axis.yaxis):
+        low, high = np.log10(numbers.get_view_interval()) / 3
+        _powers(numbers, range(3 * int(np.ceil(low)), 3 * int(np.floor(high)) + 1, 3))
+    return legend(figure)
+
+
+@STYLED
+def diagonal(found: pd.DataFrame) -> Figure:
+    """La pérdida de cada ajuste al buscar (`search`) y con semillas nuevas (`fresh`); sobre la diagonal, empeora."""
+    labels = {"xlabel": "pérdida de validación al buscar", "ylabel": "pérdida de validación,\nsemillas nuevas"}
+    figure, axis = new_figure(4.2, log=True, **labels)
+    _few(axis, lambda value, _: comma(value))
+    axis.plot(found["search"], found["fresh"], "o", color=OTHER_COLOURS[0], alpha=0.6, label="un ajuste")
+    best = found.loc[found["search"].idxmin()]
+    axis.plot(*best, "D", color=COLOURS["dropout"], markeredgecolor="black", label="el elegido")
+    axis.axline((best["search"],) * 2, (2 * best["search"],) * 2, color="black", lw=1, label="igual que al buscar")
+    return legend(figure, ncols=3)

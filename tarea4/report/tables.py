@@ -69,12 +69,6 @@ def epochs_table(reached: pd.DataFrame, caption: str) -> HTML:
     return table(_spanish(by_seed.where(by_seed.notna(), "—"), SENSES, "Semilla"), caption)
 
 
-def reached_table(reached: pd.DataFrame, parameters: dict[str, int], caption: str) -> HTML:
-    by_sense = reached.groupby(["model", "sense"], sort=False)["epoch"].agg(epochs_reaching).unstack(sort=False)
-    by_sense.insert(0, "parameters", [number(parameters[name], 0) for name in by_sense.index])
-    return table(_spanish(by_sense, {"parameters": "Parámetros"} | SENSES, "Red"), caption)
-
-
 def explored_table(explored: pd.DataFrame, caption: str) -> HTML:
     names = dict(parameters="Parámetros", val_loss="Pérdida", val_accuracy="Exactitud", best_epoch="Mejor época")
     means = explored.groupby("model", sort=False)[list(names)].mean().sort_values("val_loss")
@@ -166,3 +160,33 @@ def fits_table(fitted: pd.DataFrame, caption: str) -> HTML:
         rows |= {f"{label}: {what}": by_model[f"{k}_{when}"].agg(mean_and_spread) for k, what in losses.items()}
         rows[f"{label}: exactitud (%) de validación"] = by_model[f"accuracy_{when}"].agg(mean_and_spread, 2, 100)
     return table(pd.DataFrame(rows).T.rename_axis(None, axis=1), caption, index=True)
+
+
+def sweep_table(tables: dict[str, pd.DataFrame], index: str, show: Callable[[float], str] = number) -> pd.DataFrame:
+    """Los números de `tarea4.report.plots.sweep`: por valor, la media y los extremos de las semillas."""
+    kinds = {"": "mean", ", mín.": "min", ", máx.": "max"}
+    columns = {
+        name + end: getattr(table, kind)(axis=1) for name, table in tables.items() for end, kind in kinds.items()
+    }
+    shown = pd.DataFrame(columns).sort_index()
+    return shown.map(number, na_action="ignore").set_axis(map(show, shown.index)).rename_axis(index).reset_index()
+
+
+def capacity_table(runs: dict[str, list[Run]], reached: pd.DataFrame, sizes: dict[str, int], caption: str) -> HTML:
+    arrives, rows = reached.groupby(["model", "sense"])["epoch"].agg(epochs_reaching), []
+    for name in sorted(runs, key=lambda name: (name.count("-"), sizes[name])):
+        row = {"Capas": name.count("-") + 1, "Red": name, "Parámetros": number(sizes[name], 0)}
+        for sense, label in {"train_": "evaluada", "": "corriente"}.items():
+            least = mean_and_spread([min(run.history[f"{sense}loss"]) for run in runs[name]])
+            row |= {f"Según la {label}": arrives[name, sense], f"Pérdida menor, {label}": least}
+        rows.append(row | {"Pérdida, validación": mean_and_spread([run.best("val_loss") for run in runs[name]])})
+    return table(pd.DataFrame(rows), caption)
+
+
+def family_table(found: pd.DataFrame, caption: str) -> HTML:
+    shown = found[["model", "other"]].assign(difference=found["difference"].map(number))
+    shown["interval"] = [interval(row) for row in found.itertuples()]
+    for name in ("p", "holm"):
+        shown[name] = ["p < 0,0001" if value < 1e-4 else f"p = {number(value)}" for value in found[name]]
+    titles = ["Red", "Frente a", "Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Valor p", "Corregido"]
+    return table(shown.set_axis(titles, axis=1), caption)

@@ -80,12 +80,12 @@ def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparis
 
 def epochs_reaching(epochs: Sequence[int]) -> str:
     """En qué épocas se alcanzó un umbral, NA si no: «llega con 3 de 5 semillas, entre las épocas 12 y 15»."""
-    reached, seeds = [epoch for epoch in epochs if pd.notna(epoch)], plural(len(epochs), "semilla")
+    reached, n = [epoch for epoch in epochs if pd.notna(epoch)], len(epochs)
     if not reached:
-        return f"no llega con ninguna de {seeds}"
+        return f"no llega con ninguna de {n} semillas" if n > 1 else "no llega con su única semilla"
     first, last = min(reached), max(reached)
     when = f"en la época {first}" if first == last else f"entre las épocas {first} y {last}"
-    return f"llega con {len(reached)} de {seeds}, {when}"
+    return f"llega con {f'{len(reached)} de {n} semillas' if n > 1 else 'su única semilla'}, {when}"
 
 
 def days(dates: Iterable[date]) -> str:
@@ -105,3 +105,11 @@ def means(measured: pd.DataFrame, metric: str) -> str:
     """La media de una fracción por modelo: «softmax, 97,32 %; lineal, 97,10 %»."""
     by_model = measured.groupby("model", sort=False)[metric].mean()
     return "; ".join(f"{name}, {percent(value)}" for name, value in by_model.items())
+
+
+def at_the_end(measured: pd.DataFrame) -> str:
+    """Aviso con los modelos que en la mitad de sus semillas o más eligen una época del último décimo; o nada."""
+    late = (measured["best_epoch"] > 0.9 * measured["epochs"]).groupby(measured["model"], sort=False).mean()
+    names = "; ".join(late[late >= 0.5].index)
+    said = "Aviso: la mejor época cae en el último décimo de las entrenadas, y con más aún podría bajar la pérdida, en"
+    return names and f"{said}: {names}."

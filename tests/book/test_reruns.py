@@ -1,6 +1,7 @@
 """Los cuadernos, repetidos con papermill como haría un lector: con otros parámetros y datos y desde otra carpeta."""
 
 import copy
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ PARAMETERS = {
     "q1": REGULARISED | {"hidden_sizes": [12, 8], "hidden_sizes_regularised": [12, 8, 8, 8]},
     "q2": {"hidden_sizes": [12], "n_bins": 5},
     "q3": {"hidden_sizes": [12, 8], "candidates": [[4], [12, 8]], "loss_threshold": 0.5, "accuracy_threshold": 0.8},
-    "q4": REGULARISED | {"hidden_sizes": [12, 8, 8], "alpha_grid": [0, 1e-4]},
+    "q4": REGULARISED | {"hidden_sizes": [12, 8, 8]},
     "q5": REGULARISED | {"candidates": [[12, 8, 8], [8, 8, 8]], "epochs_best": 2},
 }
 
@@ -119,8 +120,11 @@ def test_useless_data_stop_the_notebook(value, sentence, tmp_path, other_data):
         ),
         (
             "q4",
-            {"dropout": 0.9, "alpha_l1": 10, "alpha_grid": [10], "epochs": 4},
-            ["El modelo pedido (dropout 0,90, l1 = 10¹, l2 = 10⁻⁴) tiene mayor pérdida en validación que el mejor"],
+            {"dropout": 0.9, "alpha_l1": 10, "epochs": 4, "seeds": [0, 1, 2, 3, 4]},
+            [
+                "**Lo que se pide, dropout 0,90, l1 = 10¹, l2 = 3·10⁻¹⁵, es peor que no",
+                "Con estos datos no hay nada guardado",
+            ],
         ),
         (
             "q5",
@@ -148,8 +152,8 @@ def test_the_test_images_choose_nothing(name, tmp_path, few_images):
         assert process.returncode == 0, process.stderr
         written = texts(notebook)
         verdict = next(text for text in written if "Veredicto:" in text)
-        answer = next(text for text in written if text.startswith("**El mejor de"))
-        chosen[data] = verdict, answer.split(" en prueba ")[0].rsplit(".", 1)[0]
-        tested = [text for text in written if "exactitud en prueba" in text]
+        answer = next(text for text in written if text.startswith("**"))
+        chosen[data] = verdict, [said for said in re.split(r"(?<=[.*]) ", answer) if "prueba" not in said]
+        tested = [text for text in written if "exactitud" in text and "prueba" in text]
     assert chosen["limpia"] == chosen["envenenada"]
     assert tested

@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 from samples import SEEDS, cells, make_run, measured, reached
 
-from tarea4 import models
 from tarea4.evaluation import best_model
-from tarea4.report import claims, q1, q2, q3, q4, q5, words
+from tarea4.report import claims, q1, q2, q5, words
 from tarea4.statistics import compare, prediction_interval
 from tarea4.training import SENSES, Run
 
@@ -340,45 +339,13 @@ def test_q1_knows_the_regularised_network_of_2020(change, same):
     assert q1.Parameters(**values | change).as_in_2020 is same
 
 
-Q3 = reached({
-    "40-50-15": {"": [3, 4, 3, 5, 4], "train_": [2, 2, 3, 2, 2], "val_": [None, 9, None, 8, None]},
-    "20": {"": [7, 8, 7, 8, 7], "train_": [6, 6, 6, 6, 6], "val_": NEVER},
-    "12": {"": [9, 9, 9, 9, 9], "train_": [9, 9, None, 9, 9], "val_": NEVER},
-    "10": {"": NEVER, "train_": [9] * 5, "val_": [9] * 5},
-})  # fmt: skip
-PARAMETERS = {"40-50-15": 34_375, "20": 15_910, "12": 9_550, "10": 7_960}
-
-
-def test_q3_reports_the_smallest_network_that_always_arrives():
-    """La menor que llega con todas las semillas en los dos sentidos de entrenar; la validación no cuenta."""
-    answer = q3.answer(Q3, "40-50-15", PARAMETERS)
-    assert answer.verdict == "40-50-15 llega con todas las semillas"
-    assert answer.text == (
-        "**La red 40-50-15 (34\xa0375 parámetros) llega con 5 de 5 semillas, entre las épocas 3 y 5**, según la "
-        "pérdida corriente; según la evaluada, llega con 5 de 5 semillas, entre las épocas 2 y 3. La menor de las 4 "
-        "probadas que llega con todas es 20 (15\xa0910 parámetros)."
-    )
-    assert q3.answer(Q3, "12", PARAMETERS).verdict == "12 no llega con todas las semillas"
-    assert q3.answer(Q3, "10", PARAMETERS).verdict == "10 no llega con todas las semillas"
-
-
-def test_q3_claims_look_at_each_sense():
-    """Llegar con todas confirma, con ninguna refuta y con algunas depende de la semilla, en cada sentido."""
-    assert [claim.outcome for claim in q3.claims(Q3, "40-50-15")] == ["se confirma"] * 2 + ["depende de la semilla"]
-    assert [claim.outcome for claim in q3.claims(Q3, "10")] == ["se refuta", "se confirma", "se confirma"]
-    validation = q3.claims(Q3, "40-50-15")[-1]
-    assert validation[:2] == (
-        "Llega a los umbrales (validación)",
-        "La red 40-50-15 llega con 2 de 5 semillas, entre las épocas 8 y 9.",
-    )
-
-
-def test_q3_when_nobody_arrives():
-    """Sin ninguna red que llegue, Q3 lo dice."""
-    rows = reached({"40-50-15": dict.fromkeys(SENSES, NEVER)})
-    answer = q3.answer(rows, "40-50-15", {"40-50-15": 34_375})
-    assert answer.text.count("no llega con ninguna de 5 semillas") == 2
-    assert answer.text.endswith("Ninguna de las redes probadas llega con todas las semillas.")
+def test_holm_corrects_a_family():
+    """El menor de cuatro por 4, el siguiente por 3...; ninguno baja del anterior ni pasa de 1, en su orden."""
+    # A mano: 0,01·4 = 0,04; 0,011·3 = 0,033, que sube a 0,04; 0,02·2 = 0,04; 0,6·1.
+    assert claims.holm([0.02, 0.01, 0.6, 0.011]) == pytest.approx([0.04, 0.04, 0.6, 0.04])
+    assert claims.holm([0.3, 0.001, 0.4]) == pytest.approx([0.6, 0.003, 0.6])
+    assert claims.holm([0.5, 0.7]) == [1, 1]
+    assert claims.holm([0.04]) == [0.04]
 
 
 @pytest.mark.parametrize(
@@ -397,79 +364,6 @@ def test_best_model_is_compared_with_the_one_it_came_from(loss, verdict):
     assert claims.answer_best(rows, "base", "base", 1, "base") == (
         "es el de partida", "**El mejor de 1 modelo probado es el de partida: base.**"
     )  # fmt: skip
-
-
-def test_q4_claims_have_each_their_own_comparison():
-    """Alfas frente a ninguna; 2020 frente al mejor; y sus capas frente a las de Q3: tres desenlaces distintos."""
-    rows = table({"alfas de 2020": SAME, "sin alfas": SAME, "respuesta de 2020": 0.4, "mejor": 0.36, "partida": 0.44})
-    tiny, model, layers = q4.claims(rows, "mejor", "partida", "sin alfas", 2, "Las alfas: nada.")
-    assert [claim.outcome for claim in (tiny, model, layers)] == [
-        "estas semillas no lo deciden", "se refuta", "se confirma"
-    ]  # fmt: skip
-    said = sentence(rows, "val_loss", "alfas de 2020", "sin alfas", "el modelo con ellas", "el que no las tiene")
-    bits = "Con ellas y sin ellas los pesos finales coinciden bit a bit con 2 de 5 semillas."
-    assert tiny.evidence == f"{bits} {said} Las alfas: nada."
-    assert model.evidence == sentence(
-        rows, "val_loss", "respuesta de 2020", "mejor", "el de 2020", "el mejor de hoy"
-    )  # fmt: skip
-    assert layers.evidence.endswith(", 5 semillas).")
-    assert "La red 25-45-25 tiene menor pérdida en validación que la de las capas de Q3 (partida)" in layers.evidence
-
-
-def test_q4_names_tell_settings_apart():
-    """Dos modelos que difieren, aunque sea en la última cifra, no comparten nombre; los iguales, sí."""
-    values = [
-        0.0,
-        1e-15,
-        0.1,
-        0.1004,
-        0.196,
-        0.2,
-        0.204,
-        0.20000000000000001e-3,
-        0.12345,
-        0.123451,
-        np.nextafter(0.1, 1),
-    ]
-    for i, name in enumerate(("dropout", "alpha_l1", "alpha_l2")):
-        labels = {q4.label(**dict.fromkeys(("dropout", "alpha_l1", "alpha_l2"), 0.0) | {name: v}) for v in values}
-        assert len(labels) == len(values), (i, name)
-    assert q4.label(0.1, 1e-4, 0.0) == "dropout 0,10, l1 = 10⁻⁴, l2 = 0"
-    assert q4.label(0.204, 0.1004, 3e-15) == "dropout 0,204, l1 = 1,004·10⁻¹, l2 = 3·10⁻¹⁵"
-    assert q4.label(0.1, 1e-4, 1e-3) == q4.label(0.10, 0.0001, 0.001)
-
-
-def test_alpha_effects_say_what_each_alpha_does():
-    """Cada alfa, de menor a mayor y con su modelo, se compara por semillas con la menor: bajan, suben o no se sabe."""
-    explored = table({"mucha": 0.5, "cero": SAME, "buena": BETTER, "poca": SAME + 1e-4})
-    labels = {10.0: "mucha", 0.0: "cero", 1e-3: "buena", 1e-6: "poca"}
-    losses = q4.alpha_table(explored, labels)
-    assert list(losses.index) == [0.0, 1e-6, 1e-3, 10.0]
-    for alpha, name in labels.items():
-        own = explored[explored["model"] == name].set_index("seed")["val_loss"]
-        assert losses.loc[alpha].to_dict() == own.to_dict()
-    assert q4.alpha_effects(losses) == (
-        "Frente a alfa = 0, la pérdida de validación: la bajan 10⁻³; la suben 10¹; no la cambian de modo que se "
-        "distinga 10⁻⁶."
-    )
-    assert q4.alpha_effects(losses.iloc[:1]).endswith("la pérdida de validación: sin otras alfas.")
-
-
-def test_same_weights_counts_seeds():
-    """Cuenta las semillas cuyos pesos coinciden todos, hasta el último bit, y solo si coinciden las de su pareja."""
-
-    def runs(*shifts):
-        networks = [models.plain((4,), input_size=3, n_classes=2) for _ in shifts]
-        for seed, (network, shift) in enumerate(zip(networks, shifts, strict=True)):
-            shapes = [weights.shape for weights in network.get_weights()]
-            network.set_weights([np.full(shape, seed + 0.1, "float32") for shape in shapes[:-1]]
-                                + [np.full(shapes[-1], 0.1 + shift, "float32")])  # fmt: skip
-        return [Run(network, seed, {}, 0.0) for seed, network in enumerate(networks)]
-
-    assert q4.same_weights(runs(0, 0, 0), runs(0, 1e-8, 0)) == 2
-    assert q4.same_weights(runs(0, 0), runs(0, 0)[::-1]) == 0
-    with pytest.raises(ValueError, match="shorter"):
-        q4.same_weights(runs(0, 0), runs(0))
 
 
 @pytest.mark.parametrize(

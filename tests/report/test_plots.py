@@ -56,6 +56,24 @@ def make_alphas() -> pd.DataFrame:
     return pd.DataFrame(np.random.default_rng(0).uniform(0.05, 0.5, (5, 3)), index=ALPHAS)
 
 
+def make_sizes() -> dict[str, pd.DataFrame]:
+    """Dos curvas desordenadas según los parámetros, y una red suelta."""
+    losses = np.random.default_rng(1).uniform(0.01, 0.2, (3, 2))
+    return {
+        "1 capa": pd.DataFrame(losses, index=[79_510, 7_960, 31_810]),
+        "2 capas": pd.DataFrame(losses / 2, index=[8_070, 89_610, 33_450]),
+        "40-50-15": pd.DataFrame(losses[:1] / 3, index=[34_375]),
+    }
+
+
+MARKED = {"l1 de 2020": ("l1", 7e-14), "l2 de la mejor": ("l2", 1e-2)}
+
+
+def make_searched() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    return pd.DataFrame({"search": rng.uniform(0.06, 0.2, 20), "fresh": rng.uniform(0.07, 0.3, 20)})
+
+
 def make_matrix(k: int, largest: int) -> np.ndarray:
     rng = np.random.default_rng(k)
     return np.where(rng.random((k, k)) < 0.5, rng.integers(0, 30, (k, k)), 0) + np.diag(np.full(k, largest))
@@ -88,10 +106,13 @@ FIGURES = {
     "fiabilidad": lambda: plots.reliability({"simple": make_calibration(0), "regularizado": make_calibration(1)}),
     "intervalos": lambda: plots.intervals(make_table(), "test_accuracy", references={"2020": 0.9752}),
     "tiempos": lambda: plots.intervals(make_table(), "seconds"),
-    "alfas": lambda: plots.alpha_curve({"l1": make_alphas(), "l2": make_alphas() * 2}),
     "brecha": lambda: plots.gap({"simple": make_alphas().set_axis(range(1, 6)), "otra": -make_alphas().iloc[:, :1]}),
     "brecha de una época": lambda: plots.gap({"simple": pd.DataFrame({0: [-0.12]}, index=[1])}),
-    "alfa cero": lambda: plots.alpha_curve({"l1": make_alphas().loc[[0]]}, "val_accuracy"),
+    "alfas": lambda: plots.sweep({"l1": make_alphas(), "l2": make_alphas() * 2}, "alfa", scale="alpha"),
+    "alfa cero": lambda: plots.sweep({"l1": make_alphas().loc[[0]]}, "alfa", "val_accuracy", scale="alpha"),
+    "capas": lambda: plots.sweep(make_sizes(), "parámetros", scale="log", references=[("umbral", 0.08)]),
+    "penalizaciones": lambda: plots.penalties({"l1": 20.0, "l2": 90.0}, 0.05, MARKED),
+    "búsqueda": lambda: plots.diagonal(make_searched()),
 }
 
 
@@ -275,7 +296,7 @@ def test_threshold_is_drawn_in_the_units_of_the_axis():
         lambda name: plots.curves({"simple": [make_run(0, 3)], name: [make_run(1, 3)]}, threshold=0.08),
         lambda name: plots.reliability({name: make_calibration(0)}),
         lambda name: plots.intervals(make_table(), "test_accuracy", references={name: 0.9752}),
-        lambda name: plots.alpha_curve({"l1": make_alphas(), name: make_alphas()}),
+        lambda name: plots.sweep({"l1": make_alphas(), name: make_alphas()}, "alfa", scale="alpha"),
     ],
 )
 def test_no_legend_is_cut(plot, name):
@@ -431,16 +452,16 @@ def test_intervals_mark_references_in_the_units_of_the_axis():
 def test_a_loss_axis_says_its_scale(highest):
     """Sean las pérdidas parecidas o muy distintas, el eje lleva de dos a diez números, y ninguno pisa a otro."""
     losses = pd.DataFrame(np.geomspace(0.08, highest, 15).reshape(5, 3), index=ALPHAS)
-    figure = plots.alpha_curve({"l1": losses})
+    figure = plots.sweep({"l1": losses}, "alfa", scale="alpha")
     figure.draw_without_rendering()
     boxes = [tick.get_window_extent() for tick in shown_ticks(figure.axes[0].yaxis)]
     assert 2 <= len(boxes) <= 10
     assert all(below.y1 < above.y0 for below, above in itertools.pairwise(boxes))
 
 
-def test_alpha_curve_gives_zero_its_own_place():
+def test_sweep_gives_zero_its_own_place():
     """El alfa 0 queda a la izquierda del menor positivo, separado de él, y lleva su número."""
-    figure = plots.alpha_curve({"l1": make_alphas()})
+    figure = plots.sweep({"l1": make_alphas()}, "alfa", scale="alpha")
     figure.draw_without_rendering()
     axis = figure.axes[0]
     places = axis.transData.transform([(alpha, 0.1) for alpha in sorted(ALPHAS)])[:, 0]
@@ -448,12 +469,57 @@ def test_alpha_curve_gives_zero_its_own_place():
     assert [label.get_text() for label in axis.get_xticklabels()][:2] == ["0", "$10^{-15}$"]
 
 
-def test_alpha_curve_draws_mean_and_range_in_order():
-    """Los alfas se ordenan aunque la tabla no lo esté, y cada punto es la media de sus semillas."""
-    table = make_alphas()
-    line = plots.alpha_curve({"l1": table}).axes[0].lines[0]
-    assert line.get_xdata().tolist() == sorted(ALPHAS)
-    np.testing.assert_allclose(line.get_ydata(), table.loc[sorted(ALPHAS)].mean(axis=1))
+@pytest.mark.parametrize("scale", ["linear", "log", "alpha"])
+def test_sweep_draws_mean_and_range_in_order(scale):
+    """Los valores se ordenan; cada punto es la media de sus semillas y la franja, de la menor a la mayor."""
+    table = 0.5 + make_sizes()["1 capa"]
+    axis = plots.sweep({"una": table}, "cosa", "test_accuracy", scale=scale, references=[("2020", 0.25)]).axes[0]
+    line, reference = axis.lines
+    ordered = 100 * table.loc[[7_960, 31_810, 79_510]]
+    assert line.get_xdata().tolist() == list(ordered.index)
+    np.testing.assert_allclose(line.get_ydata(), ordered.mean(axis=1))
+    drawn = axis.collections[0].get_paths()[0].vertices
+    assert (drawn[:, 1].min(), drawn[:, 1].max()) == pytest.approx((ordered.min(axis=None), ordered.max(axis=None)))
+    assert set(reference.get_ydata()) == {25}
+    assert (reference.get_label(), axis.get_xlabel()) == ("2020: 25", "cosa")
+    assert axis.get_ylabel() == "exactitud de prueba (%)"
+    assert axis.get_xscale() == {"alpha": "symlog"}.get(scale, scale)
+
+
+def test_sizes_are_written_in_full():
+    """En el eje de los parámetros los números van enteros y con espacio de millares."""
+    figure = FIGURES["capas"]()
+    figure.draw_without_rendering()
+    texts = [label.get_text() for label in shown_ticks(figure.axes[0].xaxis)]
+    assert len(texts) >= 2
+    assert set(texts) <= {"10\xa0000", "20\xa0000", "50\xa0000", "100\xa0000"}
+
+
+def test_penalties_are_alpha_times_the_activity():
+    """Cada recta es alfa por su suma; la pérdida y su último bit van a su altura, y cada alfa señalada, en su recta."""
+    figure = FIGURES["penalizaciones"]()
+    l1, l2, loss, bit, old, best = figure.axes[0].lines
+    for line, total in ((l1, 20), (l2, 90)):
+        np.testing.assert_allclose(line.get_ydata() / line.get_xdata(), total)
+    assert set(loss.get_ydata()) == {0.05}
+    assert set(bit.get_ydata()) == {2.0**-28}  # 0,05 está entre 2**-5 y 2**-4, y float32 guarda 23 bits más
+    assert (old.get_xydata()[0], best.get_xydata()[0]) == (pytest.approx([7e-14, 1.4e-12]), pytest.approx([0.01, 0.9]))
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[:3] == ["penalización l1", "penalización l2", "pérdida: 0,0500"]
+    assert names[4:] == ["l1 de 2020", "l2 de la mejor"]
+
+
+def test_diagonal_marks_the_one_that_the_search_chose():
+    """A lo ancho va lo que dio al buscar; el elegido es el de menor pérdida al buscar, no con semillas nuevas."""
+    found = make_searched()
+    assert found["search"].idxmin() != found["fresh"].idxmin()
+    axis = plots.diagonal(found).axes[0]
+    cloud, chosen, same = axis.lines
+    np.testing.assert_allclose(cloud.get_xydata(), found)
+    np.testing.assert_allclose(chosen.get_xydata(), [found.loc[found["search"].idxmin()]])
+    assert same.get_xy1() == (found["search"].min(),) * 2
+    assert same.get_xy2()[0] == same.get_xy2()[1]
+    assert (axis.get_xlabel(), axis.get_ylabel()[-15:]) == ("pérdida de validación al buscar", "semillas nuevas")
 
 
 @pytest.mark.parametrize(("n_epochs", "marked"), [(1, True), (15, True), (16, False)])

@@ -118,16 +118,46 @@ def test_epochs_of_each_seed_and_sense():
     ]
 
 
-def test_reached_thresholds_by_network():
-    """Una fila por red, en su orden, con sus parámetros y las épocas de cada sentido."""
-    shown = cells(tables.reached_table(reached(ARRIVALS), {"40-50-15": 34_375, "20": 15_910}, "Redes"))
-    assert shown == [
-        ["Red", "Parámetros", *SENSES.values()],
-        ["20", "15 910", "llega con 4 de 5 semillas, entre las épocas 3 y 6",
-         "llega con 5 de 5 semillas, entre las épocas 2 y 7", "no llega con ninguna de 5 semillas"],
-        ["40-50-15", "34 375", "llega con 5 de 5 semillas, entre las épocas 1 y 2",
-         "llega con 5 de 5 semillas, en la época 1", "llega con 3 de 5 semillas, entre las épocas 8 y 9"],
+def test_capacity_goes_by_layers_and_parameters():
+    """De menos a más capas y parámetros, cada red con sus épocas y su menor pérdida en cada sentido."""
+    runs = {name: [make_run(i + j, 5, 2) for j in (0, 1)] for i, name in enumerate(("40-50-15", "20", "100"))}
+    arrivals = ARRIVALS | {"100": {"": [2] * 5, "train_": [None] * 5, "val_": [8] * 5}}
+    sizes = {"20": 15_910, "40-50-15": 34_375, "100": 79_510}
+    header, *rows = cells(tables.capacity_table(runs, reached(arrivals), sizes, "Redes"))
+    assert header == [
+        "Capas", "Red", "Parámetros", "Según la evaluada", "Pérdida menor, evaluada", "Según la corriente",
+        "Pérdida menor, corriente", "Pérdida, validación",
     ]  # fmt: skip
+    assert [row[:3] for row in rows] == [["1", "20", "15 910"], ["1", "100", "79 510"], ["3", "40-50-15", "34 375"]]
+    assert [row[3] for row in rows] == [
+        "llega con 5 de 5 semillas, entre las épocas 2 y 7", "no llega con ninguna de 5 semillas",
+        "llega con 5 de 5 semillas, en la época 1",
+    ]  # fmt: skip
+    assert rows[1][5] == "llega con 5 de 5 semillas, en la época 2"
+    for row in rows:
+        least = {s: [min(run.history[f"{s}loss"]) for run in runs[row[1]]] for s in ("train_", "", "val_")}
+        assert [row[i] for i in (4, 6, 7)] == [shown(least[sense]) for sense in ("train_", "", "val_")]
+
+
+def test_a_sweep_is_a_table():
+    """Una fila por valor, de menor a mayor, con la media y los extremos de cada curva; donde no hay curva, un hueco."""
+    curves = {"l1": pd.DataFrame([[0.3, 0.1], [0.5, 0.6]], index=[1e-3, 0.0]), "l2": pd.DataFrame([[0.2]], index=[0.0])}
+    found = tables.sweep_table(curves, "Alfa", words.scientific)
+    assert list(found) == ["Alfa", "l1", "l1, mín.", "l1, máx.", "l2", "l2, mín.", "l2, máx."]
+    assert found.iloc[0].tolist() == ["0", "0,5500", "0,5000", "0,6000", "0,2000", "0,2000", "0,2000"]
+    assert found.iloc[1, :4].tolist() == ["10⁻³", "0,2000", "0,1000", "0,3000"]
+    assert found.iloc[1, 4:].isna().all()
+
+
+def test_a_family_of_comparisons_is_a_table():
+    """Cada pareja con su diferencia, su intervalo y sus dos valores p, cada cual en su columna."""
+    row = {"model": "a", "other": "b", "difference": -0.5, "low": -0.7, "high": -0.3, "p": 0.02, "holm": 0.04}
+    tiny = row | {"model": "c", "p": 1e-6, "holm": 3e-5}
+    header, *rows = cells(tables.family_table(pd.DataFrame([row, tiny]), "Familia"))
+    assert header[2:] == ["Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Valor p", "Corregido"]
+    assert rows[0] == ["a", "b", "−0,5000", "[−0,7000; −0,3000]", "p = 0,0200", "p = 0,0400"]
+    assert rows[1][0] == "c"
+    assert rows[1][4:] == ["p < 0,0001"] * 2
 
 
 def test_curves_are_what_is_drawn_epoch_by_epoch():

@@ -111,7 +111,8 @@ def test_outcome_needs_an_interval_without_zero(low, high, lower, higher):
     ("epochs", "text"),
     [
         ([12, None, 15, 9], "llega con 3 de 4 semillas, entre las épocas 9 y 15"),
-        ([7], "llega con 1 de 1 semilla, en la época 7"),
+        ([7], "llega con su única semilla, en la época 7"),
+        ([None], "no llega con su única semilla"),
         ([4, 4, None], "llega con 2 de 3 semillas, en la época 4"),
         ([None, None], "no llega con ninguna de 2 semillas"),
     ],
@@ -138,3 +139,15 @@ def test_sentences_look_at_their_column_and_model():
     expected = f"pérdida 0,2500 ±\xa0{loss:.4f} y exactitud 45,00 ±\xa0{accuracy:.2f} % en prueba (5 semillas)"
     assert words.in_test(table, "a") == expected.replace(".", ",")
     assert words.means(table, "val_accuracy") == "b, 70,00\xa0%; a, 35,00\xa0%"
+
+
+def test_who_chooses_its_last_epochs_is_named():
+    """Se nombra a quien en la mitad de las semillas o más elige una época del último décimo; si no, nada."""
+    epochs = {"a tiempo": [45, 44, 50, 9], "a la mitad": [46, 47, 3, 45], "tarde, y con coma": [50, 46, 46, 50]}
+    rows = [(name, epoch, 50) for name, found in epochs.items() for epoch in found] + [("corta", 46, 60)]
+    table = pd.DataFrame(rows, columns=["model", "best_epoch", "epochs"])
+    assert words.at_the_end(table) == (
+        "Aviso: la mejor época cae en el último décimo de las entrenadas, y con más aún podría bajar la pérdida, en: "
+        "a la mitad; tarde, y con coma."
+    )
+    assert words.at_the_end(table[table["model"].isin(["a tiempo", "corta"])]) == ""
