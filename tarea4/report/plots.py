@@ -124,3 +124,13 @@ def alpha_curve(tables: dict[str, pd.DataFrame], metric: str = "val_loss") -> Fi
         axis.set_xticks([0, *(10.0**e for e in exponents)], ["0", *(f"$10^{{{e}}}$" for e in exponents)])
         axis.xaxis.set_minor_locator(NullLocator())
     return legend(figure, ncols=2)
+
+
+@STYLED
+def lines(drawn: dict[str, pd.DataFrame], **labels) -> Figure:
+    """Una línea por columna de cada tabla, frente a su índice, y un color por tabla; `labels`, como `Axes.set`."""
+    figure, axis = new_figure(3.9, **labels)
+    for name, table, colour, marker in with_colours(drawn):
+        axis.plot([], [], color=colour, marker=marker, label=name)
+        axis.plot(table.index, table, color=colour, marker=marker, markersize=4, markevery=0.1, lw=1)
+    return legend(figure)
