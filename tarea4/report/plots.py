@@ -204,3 +204,12 @@ def diagonal(found: pd.DataFrame) -> Figure:
     axis.plot(*best, "D", color=COLOURS["dropout"], markeredgecolor="black", label="el elegido")
     axis.axline((best["search"],) * 2, (2 * best["search"],) * 2, color="black", lw=1, label="igual que al buscar")
     return legend(figure, ncols=3)
+
+
+def lines(drawn: dict[str, pd.DataFrame], **labels) -> Figure:
+    """Una línea por columna de cada tabla, frente a su índice, y un color por tabla; `labels`, como `Axes.set`."""
+    figure, axis = new_figure(3.9, **labels)
+    for name, table, colour, marker in with_colours(drawn):
+        axis.plot([], [], color=colour, marker=marker, label=name)
+        axis.plot(table.index, table, color=colour, marker=marker, markersize=4, markevery=0.1, lw=1)
+    return legend(figure)
