@@ -34,17 +34,16 @@ def answer(measured: pd.DataFrame, base: str, layers: str | None, recipe: str) -
     """Qué se gana al cambiar solo las capas, si hay otras, y qué al cambiar también la receta, en validación."""
     tried = {"cambiar solo las capas": layers, "cambiar también la receta": recipe}
     told = {what: judged(measured, "val_loss", (name, name), (base, base)) for what, name in tried.items() if name}
-    many = measured["seed"].nunique() > 1
-    effects = [
-        f"{what} {EFFECTS[found] if many else 'no se sabe, con una semilla'}" for what, (_, found) in told.items()
-    ]
+    said = "; ".join(f"{what} {EFFECTS[found]}" for what, (_, found) in told.items())
+    said = said if measured["seed"].nunique() > 1 else "con una sola semilla no se sabe qué se gana"
     best = best_model(measured[measured["model"].isin([base, layers, recipe])])
     errors = 100 - 100 * measured.set_index("model")["test_accuracy"]
-    wrong = {name: f"{mean_and_spread(errors[[name]], 2)} de cada 100 imágenes de prueba" for name in (best, base)}
-    than = f"; la de partida ({base}), en {wrong[base]}" if best != base else ", y es la de partida"
-    said = "; ".join(effects)
-    text = f"**{said[0].upper()}{said[1:]}.** La mejor red, {best}, se equivoca en {wrong[best]}{than}. "
-    return Answer(said, text + " ".join(sentence for sentence, _ in told.values()))
+    than = (
+        f"; la de partida, {base}, en {mean_and_spread(errors[[base]], 2)}" if best != base else ", y es la de partida"
+    )
+    wrong = f"se equivoca en {mean_and_spread(errors[[best]], 2)} de cada 100 imágenes de prueba{than}"
+    text = f"**{said[0].upper()}{said[1:]}.** La mejor red, {best}, {wrong}."
+    return Answer(said, " ".join([text, *(sentence for sentence, _ in told.values())]))
 
 
 def expectation(found: float, fresh: Sequence[float]) -> str:
@@ -66,25 +65,20 @@ def step_changes(measured: pd.DataFrame, references: dict[str, str], metric: str
     compared = {name: compare(measured, name, other, metric) for name, other in references.items()}
     table = pd.DataFrame(compared.values(), index=list(compared), columns=Comparison._fields)
     ordered = table["p_value"].sort_values()
-    return table.assign(p_value=(ordered * range(len(ordered), 0, -1)).cummax().clip(upper=1))
+    return table.assign(p_value=(ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1))
 
 
 def steps_reading(changes: pd.DataFrame) -> str:
-    """Qué pasos cambian la pérdida, del que más la baja al que más la sube, y cuáles no se distinguen."""
-    clear = changes["p_value"] < 0.05
-    groups = {
-        "la bajan": clear & (changes["mean_difference"] < 0),
-        "la suben": clear & (changes["mean_difference"] > 0),
-    }
-    groups |= {"no se distinguen de no hacer nada": ~clear}
+    """Qué pasos cambian la pérdida, del que más la baja al que más la sube, y cuáles no se notan."""
+    clear, change = changes["p_value"] < 0.05, changes["mean_difference"]
+    groups = {"bajan": clear & (change < 0), "suben": clear & (change > 0), "no cambian de modo que se note": ~clear}
     parts = []
     for what, chosen in groups.items():
-        found = changes.loc[chosen, "mean_difference"].sort_values()
-        said = ", ".join(f"«{name}» ({number(value)})" for name, value in found.items())
-        parts += [f"{what} {said}"] if said else []
+        found = ", ".join(f"«{name}» ({number(value)})" for name, value in change[chosen].sort_values().items())
+        parts += [f"la {what}: {found}"] if found else []
     return (
-        f"De los {len(changes)} pasos, comparados cada uno por semillas con el anterior, y corregidos los valores p "
-        f"por ser tantos, en la pérdida de validación {'; '.join(parts)}."
+        f"De {plural(len(changes), 'paso')}, comparado cada uno con el anterior por semillas, y corregidos los valores "
+        f"p por ser varios, la pérdida de validación, en nats: {'; '.join(parts)}."
     )
 
 
@@ -92,7 +86,7 @@ def placed(figure: float, values: Sequence[float], show=number) -> tuple[str, st
     """El intervalo donde caería un valor más, y si una cifra suelta está dentro."""
     _, low, high = prediction_interval(values)
     if not np.isfinite([low, high]).all():
-        return "no hay intervalo con una semilla", "no se sabe"
+        return "(no hay intervalo con una semilla)", "no se sabe si dentro"
     return f"[{show(low)}; {show(high)}]", "dentro" if low <= figure <= high else "fuera"
 
 
@@ -123,7 +117,7 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
     ):
         where, inside = placed(figure, then[metric], show)
         evidence = f"Otro entrenamiento de su receta caería, con el 95 %, en {where} ({plural(len(then), 'semilla')})."
-        made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, f"{inside}: lo que da su receta"))
+        made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, f"{inside} de lo que da su receta"))
     beaten = {"mejor": "superado", "peor": "no alcanzado", "sin diferencia": "no se distinguen"}
     evidence, found = judged(measured, "test_accuracy", (best, f"el mejor de hoy ({best})"), (old, "el de 2020"))
     made.append(Claim("Es el mejor modelo que se obtuvo", evidence, beaten[found]))

@@ -130,14 +130,19 @@ def steps_table(measured: pd.DataFrame, data: Dataset, caption: str) -> HTML:
     """De cada paso de `steps`, con qué se compara, en qué difiere y lo medido."""
     winner, trained, rows = reading.q4_winner(data), stages.steps(data) | RECIPES, []
     recipes = {name: each for name, each in trained.items() if isinstance(each, Recipe)}
+    compared = references(winner) | BEYOND
     recipes["+ capas"] = like_q4(recipes["+ ruido y optimizador"], winner)
     for name, group in measured.groupby("model", sort=False):
-        other = (references(winner) | BEYOND).get(name, "—")
-        told = changed(recipes[name], recipes[other]) if {name, other} <= recipes.keys() else {}
-        change = "; ".join(f"{field}: {ours}" for field, (ours, _) in told.items()) or "lo que dice su nombre"
+        other = compared.get(name, name)
+        change = "lo que dice su nombre" if name != other else "—"
+        if {name, other} <= recipes.keys():
+            told = changed(recipes[name], recipes[other]).items()
+            change = "; ".join(f"{field}: {ours}" for field, (ours, _) in told) or "nada: ya era así"
         losses = [mean_and_spread(group[f"{split}_loss"]) for split in ("val", "test")]
         accuracy = mean_and_spread(group["test_accuracy"], 2, 100)
-        rows.append((name, other, change, number(group["parameters"].iloc[0], 0), *losses, accuracy))
+        rows.append(
+            (name, other if other != name else "—", change, number(group["parameters"].iloc[0], 0), *losses, accuracy)
+        )
     measures = ["Pérdida, validación", "Pérdida, prueba", "Exactitud (%), prueba"]
     return table(pd.DataFrame(rows, columns=["Red", "Frente a", "Cambia", "Parámetros", *measures]), caption)
 
