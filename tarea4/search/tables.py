@@ -68,10 +68,10 @@ def totals() -> str:
     """Cuánto se ha probado en todos los estudios guardados, también lo que se descartó, y lo que costó."""
     trials = [t for name in SPACES for t in reading.published(name).get_trials(deepcopy=False, states=FINISHED)]
     distinct = len({trial.user_attrs.get("trained", trial.number) for trial in trials})
-    pruned = number(sum(trial.state == TrialState.PRUNED for trial in trials), 0)
+    pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
     hours = number(sum(trial.duration.total_seconds() for trial in trials) / 3600, 1)
     settings = plural(distinct, "configuración distinta", "configuraciones distintas")
-    ended = f"los descartados y los {pruned} que se podaron"
+    ended = f"los descartados y {plural(pruned, 'podado')}"
     return f"{plural(len(trials), 'entrenamiento')} de {settings}, contados {ended}: {hours} horas"
 
 

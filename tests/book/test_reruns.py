@@ -21,7 +21,7 @@ PARAMETERS = {
     "q2": {"hidden_sizes": [12], "n_bins": 5},
     "q3": {"hidden_sizes": [12, 8], "candidates": [[4], [12, 8]], "loss_threshold": 0.5, "accuracy_threshold": 0.8},
     "q4": REGULARISED | {"hidden_sizes": [12, 8, 8], "alpha_grid": [0, 1e-4]},
-    "q5": REGULARISED | {"candidates": [[12, 8, 8], [8, 8, 8]], "epochs_best": 2},
+    "q5": REGULARISED | {"hidden_sizes": [12, 8, 8]},
 }
 
 
@@ -124,8 +124,8 @@ def test_useless_data_stop_the_notebook(value, sentence, tmp_path, other_data):
         ),
         (
             "q5",
-            {"dropout": 0.9, "alpha_l1": 10, "candidates": [[40, 50, 15], [8]], "epochs": 4, "epochs_best": 1},
-            ["no alcanzado", "fuera de lo que da la semilla"],
+            {"dropout": 0.9, "alpha_l1": 10, "hidden_sizes": [8], "epochs": 4, "seeds": [0, 1, 2]},
+            ["cambiar también la receta mejora", "Esto se hizo con MNIST"],
         ),
     ],
 )
@@ -148,7 +148,7 @@ def test_the_test_images_choose_nothing(name, tmp_path, few_images):
         assert process.returncode == 0, process.stderr
         written = texts(notebook)
         verdict = next(text for text in written if "Veredicto:" in text)
-        answer = next(text for text in written if text.startswith("**El mejor de"))
+        answer = next(text for text in written if text.startswith("**"))
         chosen[data] = verdict, answer.split(" en prueba ")[0].rsplit(".", 1)[0]
         tested = [text for text in written if "exactitud en prueba" in text]
     assert chosen["limpia"] == chosen["envenenada"]

@@ -180,7 +180,7 @@ def test_everything_tried_is_counted(monkeypatch):
     monkeypatch.setattr(reading, "published", studies.get)
     monkeypatch.setattr(tables, "SPACES", {name: tables.SPACES[name] for name in studies})
     assert tables.totals() == (
-        "4 entrenamientos de 3 configuraciones distintas, contados los descartados y los 1 que se podaron: 2,1 horas"
+        "4 entrenamientos de 3 configuraciones distintas, contados los descartados y 1 podado: 2,1 horas"
     )
     rows = cells(tables.studies_table("Estudios"))[1:]
     assert [row[:1] + row[2:] for row in rows] == [
