@@ -71,14 +71,14 @@ def step_changes(measured: pd.DataFrame, references: dict[str, str], metric: str
 def steps_reading(changes: pd.DataFrame) -> str:
     """Qué pasos cambian la pérdida, del que más la baja al que más la sube, y cuáles no se notan."""
     clear, change = changes["p_value"] < 0.05, changes["mean_difference"]
-    groups = {"bajan": clear & (change < 0), "suben": clear & (change > 0), "no cambian de modo que se note": ~clear}
+    groups = {"baja": clear & (change < 0), "sube": clear & (change > 0), "no cambia de modo que se note": ~clear}
     parts = []
     for what, chosen in groups.items():
         found = ", ".join(f"«{name}» ({number(value)})" for name, value in change[chosen].sort_values().items())
-        parts += [f"la {what}: {found}"] if found else []
+        parts += [f"{what} con {found}"] if found else []
     return (
-        f"De {plural(len(changes), 'paso')}, comparado cada uno con el anterior por semillas, y corregidos los valores "
-        f"p por ser varios, la pérdida de validación, en nats: {'; '.join(parts)}."
+        f"En {plural(len(changes), 'paso')}, comparado cada uno con el anterior por semillas y con los valores p "
+        f"corregidos por ser varios, la pérdida de validación, en nats, {'; '.join(parts)}."
     )
 
 

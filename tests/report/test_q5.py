@@ -92,11 +92,11 @@ def test_steps_are_read_from_the_largest_gain():
     changes = pd.DataFrame({"mean_difference": [-0.1, -0.3, 0.2, -0.9], "p_value": [0.01, 0.049, 0.02, 0.06]},
                            index=["uno", "dos", "tres", "cuatro"])  # fmt: skip
     assert q5.steps_reading(changes).endswith(
-        "la pérdida de validación, en nats: la bajan: «dos» (−0,3000), «uno» (−0,1000); la suben: «tres» (0,2000); la "
-        "no cambian de modo que se note: «cuatro» (−0,9000)."
+        "la pérdida de validación, en nats, baja con «dos» (−0,3000), «uno» (−0,1000); sube con «tres» (0,2000); no "
+        "cambia de modo que se note con «cuatro» (−0,9000)."
     )
-    assert q5.steps_reading(changes.head(1)).startswith("De 1 paso, ")
-    assert "suben" not in q5.steps_reading(changes.head(2))
+    assert q5.steps_reading(changes.head(1)).startswith("En 1 paso, ")
+    assert "sube" not in q5.steps_reading(changes.head(2))
 
 
 def test_a_single_figure_is_placed_by_prediction():
