@@ -32,18 +32,17 @@ class Parameters(Studied):
 
 def answer(measured: pd.DataFrame, base: str, layers: str | None, recipe: str) -> Answer:
     """Qué se gana al cambiar solo las capas, si hay otras, y qué al cambiar también la receta, en validación."""
-    tried = {"cambiar solo las capas": layers, "cambiar también la receta": recipe}
-    told = {what: judged(measured, "val_loss", (name, name), (base, base)) for what, name in tried.items() if name}
-    said = "; ".join(f"{what} {EFFECTS[found]}" for what, (_, found) in told.items())
+    tried = [("cambiar solo las capas", layers)] if layers else []
+    tried, against = [*tried, ("cambiar también la receta", recipe)], (base, f"la {base}")
+    told = [judged(measured, "val_loss", (name, f"la red {name}"), against) for _, name in tried]
+    said = "; ".join(f"{what} {EFFECTS[found]}" for (what, _), (_, found) in zip(tried, told, strict=True))
     said = said if measured["seed"].nunique() > 1 else "con una sola semilla no se sabe qué se gana"
     best = best_model(measured[measured["model"].isin([base, layers, recipe])])
     errors = 100 - 100 * measured.set_index("model")["test_accuracy"]
-    than = (
-        f"; la de partida, {base}, en {mean_and_spread(errors[[base]], 2)}" if best != base else ", y es la de partida"
-    )
-    wrong = f"se equivoca en {mean_and_spread(errors[[best]], 2)} de cada 100 imágenes de prueba{than}"
-    text = f"**{said[0].upper()}{said[1:]}.** La mejor red, {best}, {wrong}."
-    return Answer(said, " ".join([text, *(sentence for sentence, _ in told.values())]))
+    wrong, start = (mean_and_spread(errors[[name]], 2) for name in (best, base))
+    than = f"; la de partida, {base}, en {start}" if best != base else ", y es la de partida"
+    text = f"La mejor red, {best}, se equivoca en {wrong} de cada 100 imágenes de prueba{than}."
+    return Answer(said, " ".join([f"**{said[0].upper()}{said[1:]}.** {text}", *(sentence for sentence, _ in told)]))
 
 
 def expectation(found: float, fresh: Sequence[float]) -> str:
@@ -111,12 +110,10 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
     `parameters` son los de «Try 02» y los de la red de `old`; `runs`, entrenamientos de «Try 02» con sus penas.
     """
     made, then = [], measured[measured["model"] == old]
-    for metric, name, figure, show in (
-        ("test_loss", "pérdida", 0.0800, number),
-        ("test_accuracy", "exactitud", 0.9752, percent),
-    ):
-        where, inside = placed(figure, then[metric], show)
-        evidence = f"Otro entrenamiento de su receta caería, con el 95 %, en {where} ({plural(len(then), 'semilla')})."
+    for name, figure, column in (("pérdida", 0.0800, "test_loss"), ("exactitud", 0.9752, "test_accuracy")):
+        where, inside = placed(figure, then[column], number if name == "pérdida" else percent)
+        seeds = f"{where} 95 veces de cada 100 ({plural(len(then), 'semilla')})"
+        evidence = f"Otro entrenamiento de su receta caería en {seeds}."
         made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, f"{inside} de lo que da su receta"))
     beaten = {"mejor": "superado", "peor": "no alcanzado", "sin diferencia": "no se distinguen"}
     evidence, found = judged(measured, "test_accuracy", (best, f"el mejor de hoy ({best})"), (old, "el de 2020"))
@@ -158,7 +155,7 @@ def shapes_reading(shapes: pd.DataFrame, affordable: pd.DataFrame, base: str) ->
     place = list(affordable["hidden_sizes"]).index(base) + 1 if base in set(affordable["hidden_sizes"]) else None
     where = f"; la de partida, {base}, es la {place}.ª" if place and place > 1 else ""
     small, large = (
-        f"{rows.iloc[0]['hidden_sizes']} ({number(rows.iloc[0]['val_loss'])})" for rows in (affordable, shapes)
+        f"{best['hidden_sizes']} ({number(best['val_loss'])})" for best in (affordable.iloc[0], shapes.iloc[0])
     )
     return (
         f"De las {len(affordable)} formas que no pasan de los parámetros de 2020, la de menor pérdida media es {small}"
@@ -169,5 +166,5 @@ def shapes_reading(shapes: pd.DataFrame, affordable: pd.DataFrame, base: str) ->
 def training_reading(measured: pd.DataFrame, base: str, recipe: str) -> str:
     """Si la otra receta baja los dos errores que pedía la pregunta, el de entrenamiento y el de validación."""
     senses = {"train_loss": "en entrenamiento, evaluada sin dropout,", "val_loss": "en validación"}
-    pairs = {column: compare(measured, recipe, base, column) for column in senses}
-    return " ".join(verdict(recipe, base, "loss", pairs[column], where) for column, where in senses.items())
+    names = f"la red {recipe}", f"la {base}", "loss"
+    return " ".join(verdict(*names, compare(measured, recipe, base, c), where) for c, where in senses.items())

@@ -12,7 +12,7 @@ LOSS, GREY = drawing.quantity("val_loss")[0], "#999999"
 
 @drawing.STYLED
 def pareto(found: pd.DataFrame, budget: int) -> Figure:
-    """Pérdida frente a parámetros de los `points` de una rejilla de capas: cada red, su frente y el límite dado."""
+    """Pérdida frente a parámetros de los `points` de una rejilla de capas, su frente y el límite, con las mejores."""
     labels = {"xlabel": "miles de parámetros (en escala logarítmica)", "ylabel": LOSS, "xscale": "log"}
     figure, axis = drawing.new_figure(4, log=True, **labels)
     style = {"fmt": "o", "color": GREY, "markersize": 4, "elinewidth": 1}
@@ -23,7 +23,7 @@ def pareto(found: pd.DataFrame, budget: int) -> Figure:
     axis.plot(
         best["parameters"], best["val_loss"], "ko-", drawstyle="steps-post", markersize=5, label="frente de Pareto"
     )
-    for row in best.itertuples():
+    for row in pd.concat([best[best["parameters"] <= budget].tail(1), best.tail(1)]).drop_duplicates().itertuples():
         axis.annotate(row.hidden_sizes, (row.parameters, row.val_loss), (3, -4), textcoords="offset points", va="top")
     axis.axvline(budget, color="#D55E00", linestyle="--", label="parámetros de 2020")
     thousands = FuncFormatter(lambda value, _: drawing.comma(value / 1000))

@@ -133,18 +133,16 @@ def steps_table(measured: pd.DataFrame, data: Dataset, caption: str) -> HTML:
     compared = references(winner) | BEYOND
     recipes["+ capas"] = like_q4(recipes["+ ruido y optimizador"], winner)
     for name, group in measured.groupby("model", sort=False):
-        other = compared.get(name, name)
-        change = "lo que dice su nombre" if name != other else "—"
+        other = compared.get(name)
+        change = f"frente a «{other}», lo que dice su nombre" if other else "—"
         if {name, other} <= recipes.keys():
             told = changed(recipes[name], recipes[other]).items()
-            change = "; ".join(f"{field}: {ours}" for field, (ours, _) in told) or "nada: ya era así"
+            change = f"frente a «{other}», {'; '.join(f'{k}: {ours}' for k, (ours, _) in told) or 'nada: ya era así'}"
         losses = [mean_and_spread(group[f"{split}_loss"]) for split in ("val", "test")]
         accuracy = mean_and_spread(group["test_accuracy"], 2, 100)
-        rows.append(
-            (name, other if other != name else "—", change, number(group["parameters"].iloc[0], 0), *losses, accuracy)
-        )
+        rows.append((name, change, number(group["parameters"].iloc[0], 0), *losses, accuracy))
     measures = ["Pérdida, validación", "Pérdida, prueba", "Exactitud (%), prueba"]
-    return table(pd.DataFrame(rows, columns=["Red", "Frente a", "Cambia", "Parámetros", *measures]), caption)
+    return table(pd.DataFrame(rows, columns=["Red", "Qué cambia", "Parámetros", *measures]), caption)
 
 
 def digit_errors_table(measured: pd.DataFrame, caption: str) -> HTML:

@@ -22,7 +22,9 @@ def table(losses: dict[str, float], **columns) -> pd.DataFrame:
 
 def said(rows, name, other, column="val_loss", where="en validación"):
     """La frase que compara dos redes en una columna."""
-    return words.verdict(name, other, column.split("_")[1], compare(rows, name, other, column), where)
+    return words.verdict(
+        f"la red {name}", f"la {other}", column.split("_")[1], compare(rows, name, other, column), where
+    )
 
 
 @pytest.mark.parametrize(
