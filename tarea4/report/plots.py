@@ -213,3 +213,20 @@ def lines(drawn: dict[str, pd.DataFrame], **labels) -> Figure:
         axis.plot([], [], color=colour, marker=marker, label=name)
         axis.plot(table.index, table, color=colour, marker=marker, markersize=4, markevery=0.1, lw=1)
     return legend(figure)
+
+
+@STYLED
+def steps(measured: pd.DataFrame, metric: str) -> Figure:
+    """Una fila por modelo: sus semillas, su media y su desviación típica, en validación y en prueba."""
+    label, scale = quantity(metric)
+    names = list(measured["model"].unique())
+    figure, axis = new_figure(1.2 + 0.42 * len(names), xlabel=label)
+    for side, (title, split, colour, marker) in enumerate(with_colours({"validación": "val", "prueba": "test"})):
+        by_model = scale * measured.set_index("model")[f"{split}_{metric}"]
+        shift, style = 0.34 * side - 0.17, {"color": colour, "markersize": 5, "capsize": 3, "label": title}
+        axis.plot(by_model, [names.index(name) + shift for name in by_model.index], ".", color=colour, alpha=0.4)
+        groups = by_model.groupby(level=0, sort=False)
+        axis.errorbar(groups.mean(), np.arange(len(names)) + shift, xerr=groups.std(), fmt=marker, **style)
+    axis.set_yticks(range(len(names)), [textwrap.fill(name, 22) for name in names])
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    return legend(figure, ncols=2)

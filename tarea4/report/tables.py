@@ -13,7 +13,7 @@ from IPython.display import HTML, Markdown
 
 from tarea4.evaluation import measured_senses
 from tarea4.report.html import table
-from tarea4.report.words import epochs_reaching, mean_and_spread, number, percent
+from tarea4.report.words import epochs_reaching, interval, mean_and_spread, number, percent
 from tarea4.statistics import Calibration
 from tarea4.training import SENSES, Run
 

@@ -10,6 +10,8 @@ from tarea4.data import Dataset
 from tarea4.evaluation import evaluate
 from tarea4.training import Run
 
+ONLY_WHILE_TRAINING = (keras.layers.Dropout, keras.layers.GaussianNoise)  # al leer no hacen nada
+
 
 def web_model(runs: dict[str, Run], data: Dataset, *, examples: int = 3) -> str:
     """Las redes por nombre y `examples` imágenes de prueba por clase; una capa desconocida es un ValueError."""
@@ -17,7 +19,7 @@ def web_model(runs: dict[str, Run], data: Dataset, *, examples: int = 3) -> str:
     pixels = base64.b64encode(np.rint(255 * data.x_test[chosen]).astype("uint8").tobytes()).decode()
     networks = []
     for name, run in runs.items():
-        layers = [_layer(layer) for layer in run.model.layers if not isinstance(layer, keras.layers.Dropout)]
+        layers = [_layer(layer) for layer in run.model.layers if not isinstance(layer, ONLY_WHILE_TRAINING)]
         accuracy = evaluate(run.model, data.x_test, data.y_test)["accuracy"]
         networks.append({"name": name, "layers": layers, "parameters": run.model.count_params(), "accuracy": accuracy})
     shown = {"labels": data.y_test[chosen].tolist(), "pixels": pixels}
@@ -27,8 +29,9 @@ def web_model(runs: dict[str, Run], data: Dataset, *, examples: int = 3) -> str:
 def _layer(layer: keras.layers.Layer) -> dict[str, str]:
     match layer:
         case keras.layers.Dense():
-            kernel, bias = map(_pack, layer.get_weights())
-            return {"kernel": kernel, "bias": bias, "activation": layer.activation.__name__}
+            kernel, *bias = layer.get_weights()
+            bias = bias[0] if bias else np.zeros(layer.units)
+            return {"kernel": _pack(kernel), "bias": _pack(bias), "activation": layer.activation.__name__}
         case keras.layers.BatchNormalization():
             gamma, beta, mean, variance = (weight.astype(float) for weight in layer.get_weights())
             scale = gamma / np.sqrt(variance + layer.epsilon)

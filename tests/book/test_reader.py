@@ -7,6 +7,7 @@ import pytest
 
 from tarea4.models import plain, regularised
 from tarea4.report.web import web_model
+from tarea4.search.recipes import Recipe
 from tarea4.training import train
 
 
@@ -26,6 +27,7 @@ def reader(site, page):
 def test_browser_computes_like_keras(site, page, small):
     """Con redes recién entrenadas, las probabilidades de la página son las de Keras en 100 imágenes de prueba."""
     networks = {"simple": plain(), "regularizado": regularised(dropout=0.1)}
+    networks |= {each: Recipe((12, 8), each, noise=0.1).build(small) for each in ("gelu", "silu", "tanh")}
     runs = {name: train(network, small, epochs=3) for name, network in networks.items()}
     weights = f"const PESOS = {web_model(runs, small)};"
     page.route("**/pesos.js", lambda route: route.fulfill(body=weights, content_type="text/javascript"))

@@ -44,6 +44,16 @@ def make_table() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "test_accuracy"]).assign(seconds=[1.0, 2.0, 4.0, 3.0])
 
 
+def make_steps() -> pd.DataFrame:
+    """Pasos con sus semillas; cada columna tiene sus cifras."""
+    names = ["simple", "una receta de nombre muy largo, más que el eje", "+ dropout"]
+    return pd.DataFrame([
+        {"model": name, "seed": seed, "val_accuracy": 0.98 - i / 100 + seed / 1000, "test_accuracy": 0.9 + seed / 500,
+         "val_loss": 0.1 * i + seed / 10, "test_loss": 3 - i}
+        for i, name in enumerate(names) for seed in range(i + 1)
+    ])  # fmt: skip
+
+
 LONG_NAMES = [
     "dropout 0,20, l1 = 10⁻⁴, l2 = 10⁻⁴",
     "una red de nombre tan largo que no cabe en un renglón de la figura, por ancha que la figura sea",
@@ -113,6 +123,8 @@ FIGURES = {
     "capas": lambda: plots.sweep(make_sizes(), "parámetros", scale="log", references=[("umbral", 0.08)]),
     "penalizaciones": lambda: plots.penalties({"l1": 20.0, "l2": 90.0}, 0.05, MARKED),
     "búsqueda": lambda: plots.diagonal(make_searched()),
+    "pasos": lambda: plots.steps(make_steps(), "accuracy"),
+    "un paso": lambda: plots.steps(make_steps().head(1), "loss"),
 }
 
 
@@ -565,3 +577,24 @@ def test_real_confusion_reaches_the_figure(small):
     matrix = confusion(small.y_test, (small.y_test * 3) % 10, small.n_classes)
     axis = plots.confusion_matrices({"simple": matrix}).axes[0]
     assert sum(int(text.get_text()) for text in axis.texts) == len(small.y_test)
+
+
+def test_steps_draw_each_split_in_its_row():
+    """Cada red en su fila, de arriba abajo: sus semillas y su media, la validación encima y la prueba debajo."""
+    table = make_steps()
+    axis = plots.steps(table, "accuracy").axes[0]
+    names = list(table["model"].unique())
+    assert [text.get_text().replace("\n", " ") for text in axis.get_yticklabels()] == names
+    top, bottom = axis.get_ylim()[::-1]
+    assert top < bottom
+    seeds = [line for line in axis.lines if line.get_marker() == "."]
+    for split, drawn, bars in zip(("val", "test"), seeds, axis.containers, strict=True):
+        column = 100 * table[f"{split}_accuracy"]
+        np.testing.assert_allclose(drawn.get_xdata(), column)
+        assert list(np.rint(drawn.get_ydata())) == [names.index(name) for name in table["model"]]
+        groups = column.groupby(table["model"], sort=False)
+        np.testing.assert_allclose(bars[0].get_xdata().astype(float), groups.mean())
+        spans = [segment[1, 0] - segment[0, 0] for segment in bars[2][0].get_segments() if len(segment)]
+        np.testing.assert_allclose(spans, 2 * groups.std().dropna())
+        assert bars.get_label() == {"val": "validación", "test": "prueba"}[split]
+    assert seeds[0].get_ydata()[0] < seeds[1].get_ydata()[0]

@@ -6,10 +6,19 @@ import json
 import keras
 import numpy as np
 import pytest
+from scipy import special
 
 from tarea4.models import plain, regularised
 from tarea4.report.web import web_model
+from tarea4.search.recipes import Recipe
 from tarea4.training import Run, train
+
+ACTIVATIONS = {
+    "relu": lambda x: np.maximum(x, 0),
+    "gelu": lambda x: x * special.ndtr(x),
+    "silu": lambda x: x * special.expit(x),
+    "tanh": np.tanh,
+}
 
 
 def unpack(text):
@@ -26,8 +35,8 @@ def forward(layers, x):
             x = x @ unpack(layer["kernel"]).reshape(-1, len(bias)) + bias
         if "scale" in layer:
             x = x * unpack(layer["scale"]) + unpack(layer["shift"])
-        if layer.get("activation") == "relu":
-            x = np.maximum(x, 0)
+        if layer.get("activation") in ACTIVATIONS:
+            x = ACTIVATIONS[layer["activation"]](x)
     exponentials = np.exp(x - x.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
@@ -48,6 +57,16 @@ def test_same_probabilities_as_keras(runs, small):
         assert np.abs(forward(network["layers"], small.x_test) - expected).max() < 1e-4
         assert network["accuracy"] == np.mean(expected.argmax(axis=1) == small.y_test)
         assert network["parameters"] == run.model.count_params()
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu", "tanh"])
+def test_a_recipe_is_exported_as_it_reads(activation, small):
+    """Una receta, con ruido, sin sesgos donde normaliza y con su activación, da lo mismo que en Keras."""
+    recipe = Recipe((12, 8), activation, noise=0.2, noise_hidden=0.1, dropout_hidden=0.1, epochs=2)
+    run = train(recipe.build(small), small, epochs=2)
+    (exported,) = json.loads(web_model({"receta": run}, small))["networks"]
+    expected = run.model.predict(small.x_test, verbose=0)
+    assert np.abs(forward(exported["layers"], small.x_test) - expected).max() < 1e-4
 
 
 def test_examples_are_test_images(runs, small):

@@ -1,7 +1,7 @@
 // «Prueba el modelo»: dos redes de Keras, calculadas en el navegador. Las entrena Q5, que deja sus pesos en PESOS.
 const SIDE = 28, BOX = 20, PEN = 22;
 
-// Los tres bytes altos de cada float32, como los deja tarea4/export.py.
+// Los tres bytes altos de cada float32, como los deja tarea4/report/web.py.
 function unpack(text) {
   const high = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const bytes = new Uint8Array((high.length / 3) * 4);
@@ -17,7 +17,18 @@ const NETWORKS = PESOS.networks.map((network) => ({
   })),
 }));
 
+// La función de error, con la aproximación 7.1.26 de Abramowitz y Stegun: falla menos de 2e-7.
+function erf(x) {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x));
+  const series = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+  return Math.sign(x) * (1 - series * Math.exp(-x * x));
+}
+
 const ACTIVATIONS = {
+  linear: (x) => x,
+  tanh: (x) => x.map(Math.tanh),
+  silu: (x) => x.map((value) => value / (1 + Math.exp(-value))),
+  gelu: (x) => x.map((value) => (value * (1 + erf(value / Math.SQRT2))) / 2),
   relu: (x) => x.map((value) => Math.max(value, 0)),
   softmax: (x) => {
     const powers = x.map((value) => Math.exp(value - Math.max(...x)));
