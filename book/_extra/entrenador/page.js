@@ -11,11 +11,13 @@ function fillForm() {
   layers.forEach((input, k) => (input.value = settings.sizes[k] ?? ""));
   form.normalise.checked = settings.normalise;
   for (const name of NUMBERS) form[name].value = settings[name];
-  const { line, problem } = papermillLine(settings, current?.seeds.length > 1 ? current.seeds : [settings.seed]);
+  const { line, problem } = papermillLine(settings, same(current) ? current.seeds : [settings.seed]);
   find(".orden code").textContent = line ?? "";
   find(".orden pre").hidden = !line;
   find(".orden .problema").textContent = problem ?? "";
 }
+
+const same = (run) => run && formatSettings(run.settings) === formatSettings(settings);
 
 // Lee el formulario, corrige lo que no se admite y lo dice.
 function readForm() {
@@ -36,6 +38,7 @@ function readForm() {
 function adopt(text) {
   settings = parseSettings(text, settings);
   changed();
+  find(".corregido").textContent = `Puesto: ${describe(settings)}; ${thousands(settings.images)} imágenes y ${settings.epochs} épocas.`;
 }
 
 function changed() {
@@ -55,6 +58,7 @@ async function begin(seeds) {
   if (work) return;
   work = { settings: { ...settings }, seeds, results: [], history: [], paused: false, stopped: false, seconds: 0, announced: 0 };
   showButtons();
+  find(".marcha").scrollIntoView(); // las curvas, a la vista mientras se dibujan
   say("Se cargan las imágenes…");
   try {
     work.data = await loadDigits();

@@ -11,16 +11,19 @@ function readings({ probabilities }, labels) {
   });
 }
 
-// Una fila por red que se podría guardar: la de la mejor época de validación, la de los capítulos, y la última.
+// Las dos redes que se podrían guardar: la de la mejor época de validación, como en los capítulos, y la última.
 function scoresTable({ history, bestEpoch, test }) {
-  const row = (name, epoch, measured) => {
-    const { train_loss, train_accuracy, val_loss, val_accuracy } = history[epoch - 1];
-    return [`${name} (${epoch})`, decimal(train_loss, 3), decimal(val_loss, 3), decimal(measured.loss, 3),
-      percent(train_accuracy), percent(val_accuracy), percent(measured.accuracy)];
-  };
-  const headings = ["Época", "Pérdida en entrenamiento", "en validación", "en prueba", "Exactitud en entrenamiento", "en validación", "en prueba"];
-  return makeTable(headings, [row("la de menor pérdida de validación", bestEpoch, test.best), row("la última", history.length, test.last)],
-    "Pérdida, en nats, y exactitud");
+  const columns = [{ ...history[bestEpoch - 1], test: test.best }, { ...history.at(-1), test: test.last }];
+  const row = (name, read, write) => [name, ...columns.map((one) => write(read(one)))];
+  const loss = (value) => decimal(value, 3);
+  return makeTable(["", `Mejor época (${bestEpoch})`, `Última (${history.length})`], [
+    row("Pérdida en entrenamiento", (one) => one.train_loss, loss),
+    row("Pérdida en validación", (one) => one.val_loss, loss),
+    row("Pérdida en prueba", (one) => one.test.loss, loss),
+    row("Exactitud en entrenamiento", (one) => one.train_accuracy, percent),
+    row("Exactitud en validación", (one) => one.val_accuracy, percent),
+    row("Exactitud en prueba", (one) => one.test.accuracy, percent),
+  ], "Pérdida, en nats, y exactitud; mejor es la de menor pérdida de validación");
 }
 
 // Qué ha pasado con la pérdida de validación, dicho con palabras.
@@ -36,7 +39,7 @@ function confusionTable(read) {
   const counts = Array.from({ length: 10 }, () => new Array(10).fill(0));
   read.forEach((each) => counts[each.label][each.read]++);
   const rows = counts.map((row, label) => [String(label), ...row.map(String)]);
-  const table = makeTable(["Es \\ lee", ..."0123456789"], rows, "Matriz de confusión en prueba: filas, el dígito que es; columnas, el que lee la red");
+  const table = makeTable(["Es", ..."0123456789"], rows, "Matriz de confusión en prueba: filas, el dígito que es; columnas, el que lee la red");
   const worst = Math.max(1, ...counts.flatMap((row, label) => row.filter((_, j) => j !== label)));
   counts.forEach((row, label) => row.forEach((count, j) => {
     const cell = table.tBodies[0].rows[label].cells[j + 1];

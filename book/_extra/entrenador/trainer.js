@@ -38,6 +38,7 @@ function makeTrainer(engine, post) {
   function* train(settings) {
     const net = engine.build(settings), draw = engine.random(settings.seed, engine.USES.dropout);
     const order = engine.random(settings.seed, engine.USES.order), history = [];
+    const { units, kernel } = net.layers[0], initial = Float32Array.from(kernel.value);
     const train = { images: data.train.images, labels: data.train.labels.subarray(0, settings.images) };
     let best = null;
     for (let k = 1; k <= settings.epochs; k++) {
@@ -57,10 +58,9 @@ function makeTrainer(engine, post) {
     const atLast = yield* evaluate(net, data.test);
     engine.weights(net).forEach((value, k) => value.set(best.weights[k])); // la de la mejor época de validación
     const atBest = yield* evaluate(net, data.test, (out, start) => probabilities.set(out, start * engine.CLASSES));
-    const { units, kernel } = net.layers[0];
     return {
-      history, bestEpoch: best.epoch, test: { best: atBest, last: atLast }, probabilities, units,
-      kernel: Float32Array.from(kernel.value), parameters: net.parameters.reduce((sum, { value }) => sum + value.length, 0),
+      history, bestEpoch: best.epoch, test: { best: atBest, last: atLast }, probabilities, units, initial,
+      kernel: Float32Array.from(kernel.value), parameters: engine.weights(net).reduce((sum, { length }) => sum + length, 0),
     };
   }
 

@@ -35,8 +35,14 @@ function showResult(result, { val, test }) {
   find(".veredicto").textContent = verdict(result);
   find(".cifras").replaceChildren(scoresTable(result));
   find(".matriz").replaceChildren(confusionTable(read));
-  drawWeights(find(".pesos canvas"), result);
-  find(".pesos .tabla").replaceChildren(weightsTable(result));
+  const showWeights = () => {
+    const learned = find("[name=aprendido]").checked;
+    const shown = { units: result.units, kernel: result.kernel.map((value, i) => value - (learned ? result.initial[i] : 0)) };
+    drawWeights(find(".pesos canvas"), shown);
+    find(".pesos .tabla").replaceChildren(weightsTable(shown));
+  };
+  find("[name=aprendido]").onchange = showWeights;
+  showWeights();
   const wrong = showMisread(find(".mal-leidos"), read, test.images);
   find(".cuantos").textContent = `De ${thousands(read.length)} imágenes de prueba lee mal ${wrong}. Se ven las primeras, de la más segura a la menos.`;
 }
