@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CUADERNOS := $(patsubst %,book/q%.ipynb,5 4 1 3 2)# los más largos primero: dos a la vez acaban antes
+REJILLAS := q3 q4-rejilla q4-azar q4-finalistas q5-capas q5-finalistas atribucion mas-alla# unas parten de otras
 INDICE := book/_build/html/index.html
 
-.PHONY: libro entorno cuadernos html pdf test mas-alla bench constraints limpiar ayuda
+.PHONY: libro entorno cuadernos html pdf test estudios bench constraints limpiar ayuda
 .NOTPARALLEL:
 
 ifndef CERROJO # dos make a la vez se estropearían el entorno y el libro: el segundo no empieza
@@ -41,8 +42,8 @@ test: entorno ## estilo, pruebas, construcción estricta, repeticiones con otros
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations=10 tests
 	$(BIN)/python -m pytest -n auto --dist loadfile --nbval --nbval-current-env $(CUADERNOS)
 
-mas-alla: entorno ## entrena lo que falte de «Más allá» (Q5), horas si falta todo; se puede cortar y repetir
-	$(BIN)/python -m tarea4.search.beyond
+estudios: entorno ## acaba las rejillas de estudios/ que estén a medias, horas si falta todo; se puede cortar y repetir
+	for study in $(REJILLAS); do $(BIN)/python -m tarea4.search --study $$study || exit; done
 
 bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y reescribe benchmarks/README.md
 	PYTHONPATH=tools $(BIN)/python benchmarks/velocidad.py

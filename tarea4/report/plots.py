@@ -148,8 +148,21 @@ def sweep(tables: dict[str, pd.DataFrame], xlabel: str, metric: str = "val_loss"
     return legend(figure, ncols=2)
 
 
+@STYLED
+def gap(gaps: dict[str, pd.DataFrame]) -> Figure:
+    """Brecha por época (filas) y semilla (columnas) de cada red: media y franja, y en la última época, su número."""
+    figure, axis = new_figure(3.2, xlabel="época", ylabel="pérdida de validación\nmenos de entrenamiento (nats)")
+    axis.axhline(0, color="black", lw=1)
+    for name, table, colour, marker in with_colours(gaps):
+        _band(axis, table, f"-{marker}" if len(table) <= 15 else "-", colour, name)
+        last = table.iloc[-1].mean()
+        axis.annotate(f" {comma(last, '+.2f')}", (len(table), last), color=colour, va="center", annotation_clip=False)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    return legend(figure, ncols=2)
+
+
 def _short(value: float) -> str:
-    return scientific(value) if 0 < value < 1e-4 else number(value, 0) if value >= 1000 else comma(value, ".4g")
+    return scientific(value) if 0 < value < 1e-3 else number(value, 0) if value >= 1000 else comma(value, ".4g")
 
 
 def _log_ticks(axis) -> None:
@@ -170,3 +183,29 @@ def diagonal(found: pd.DataFrame) -> Figure:
     axis.plot(*best, "D", color=COLOURS["dropout"], markeredgecolor="black", label="el elegido")
     axis.axline((best["search"],) * 2, (2 * best["search"],) * 2, color="black", lw=1, label="igual que al buscar")
     return legend(figure, ncols=3)
+
+
+def lines(drawn: dict[str, pd.DataFrame], **labels) -> Figure:
+    """Una línea por columna de cada tabla, frente a su índice, y un color por tabla; `labels`, como `Axes.set`."""
+    figure, axis = new_figure(3.9, **labels)
+    for name, table, colour, marker in with_colours(drawn):
+        axis.plot([], [], color=colour, marker=marker, label=name)
+        axis.plot(table.index, table, color=colour, marker=marker, markersize=4, markevery=0.1, lw=1)
+    return legend(figure)
+
+
+@STYLED
+def steps(measured: pd.DataFrame, metric: str) -> Figure:
+    """Una fila por modelo: sus semillas, su media y su desviación típica, en validación y en prueba."""
+    label, scale = quantity(metric)
+    names = list(measured["model"].unique())
+    figure, axis = new_figure(1.2 + 0.42 * len(names), xlabel=label)
+    for side, (title, split, colour, marker) in enumerate(with_colours({"validación": "val", "prueba": "test"})):
+        by_model = scale * measured.set_index("model")[f"{split}_{metric}"]
+        shift, style = 0.34 * side - 0.17, {"color": colour, "markersize": 5, "capsize": 3, "label": title}
+        axis.plot(by_model, [names.index(name) + shift for name in by_model.index], ".", color=colour, alpha=0.4)
+        groups = by_model.groupby(level=0, sort=False)
+        axis.errorbar(groups.mean(), np.arange(len(names)) + shift, xerr=groups.std(), fmt=marker, **style)
+    axis.set_yticks(range(len(names)), [textwrap.fill(name, 22) for name in names])
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    return legend(figure, ncols=2)

@@ -1,18 +1,29 @@
-"""Q2: qué aporta softmax a la salida de una red. Sus parámetros, su respuesta y lo que se afirmó en 2020."""
+"""Q2: por qué se usa softmax en la salida. Sus parámetros, su respuesta y lo que se afirmó en 2020."""
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from scipy.special import softmax
 
-from tarea4.evaluation import confident_errors, predict
-from tarea4.report.claims import Answer, Claim, claimed
+from tarea4.evaluation import predict
+from tarea4.report.claims import WHERE, Answer, Claim
 from tarea4.report.parameters import Common, Integer, Sizes, meaning
-from tarea4.report.words import mean_and_spread, number, plural, verdict
-from tarea4.statistics import compare
+from tarea4.report.words import mean_and_spread, number, outcome
+from tarea4.statistics import calibration, paired_difference
 from tarea4.training import Run
 
-OUTPUTS = {"softmax": "softmax", "sigmoide": "sigmoid", "lineal": "linear"}
+# Salida y pérdida: primero, las parejas cuyo gradiente es p - y; después, las que le añaden la derivada de la salida.
+PAIRS = {
+    "softmax con entropía cruzada": ("softmax", "categorical_crossentropy"),
+    "sigmoide con entropía binaria": ("sigmoid", "binary_crossentropy"),
+    "lineal con error cuadrático": ("linear", "mean_squared_error"),
+    "softmax con error cuadrático": ("softmax", "mean_squared_error"),
+    "sigmoide con error cuadrático": ("sigmoid", "mean_squared_error"),
+}
+SOFTMAX, SIGMOID, *_ = MATCHED = list(PAIRS)[:3]
+SATURATING = list(PAIRS)[3:]
+CONFIDENCE = 1 - 0.05 / (len(PAIRS) - 1)  # Bonferroni: las cuatro comparaciones con softmax, a la vez, al 95 %
 
 
 class Parameters(Common):
@@ -20,92 +31,120 @@ class Parameters(Common):
     n_bins: Integer = meaning("tramos del diagrama de calibración", ge=2, le=100)
 
 
-def output_ranges(outputs: dict[str, list[np.ndarray]]) -> pd.DataFrame:
-    """Por nombre, los extremos de las salidas (n, k) de sus redes y de su suma por imagen, y si son distribución."""
-    rows = {}
-    for name, arrays in outputs.items():
-        values = np.concatenate(arrays)
-        sums = values.sum(axis=1, dtype="float64")
-        bounds = {"min": values.min(), "max": values.max(), "min_sum": sums.min(), "max_sum": sums.max()}
-        # Cada salida se redondea en float32, con un error relativo de 6e-8.
-        rows[name] = bounds | {"distribution": bool(values.min() >= 0 and np.allclose(sums, 1, rtol=0, atol=1e-5))}
-    return pd.DataFrame.from_dict(rows, orient="index")
+def gradients(logits: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """Por pareja, el gradiente (n, k) de la pérdida de cada imagen en sus logits, por diferenciación automática.
+
+    Sin el factor con que Keras promedia las k salidas, que Adam no nota: el error cuadrático es ``½ Σ (p - y)²``.
+    """
+    k, found = logits.shape[1], {}
+    targets, z = tf.one_hot(y, k, dtype=tf.float64), tf.Variable(logits, dtype=tf.float64)
+    scales = {"categorical_crossentropy": 1, "binary_crossentropy": k, "mean_squared_error": k / 2}
+    for name, (output, loss) in PAIRS.items():
+        with tf.GradientTape() as tape:
+            losses = scales[loss] * keras.losses.get(loss)(targets, keras.activations.get(output)(z))
+        found[name] = tape.gradient(losses, z).numpy()
+    return found
 
 
-def confidences(runs: dict[str, list[Run]], x: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """Lo que se puede leer como probabilidad (n, k): softmax, y la sigmoide dividida entre su suma; la lineal, no."""
-    read = {"softmax": "softmax", "sigmoide normalizada": "sigmoide"}
-    outputs = {label: (predict(run.model, x) for run in runs[name]) for label, name in read.items()}
-    return {label: [each / each.sum(axis=1, keepdims=True) for each in group] for label, group in outputs.items()}
+def true_logit_gradients(true_logits: np.ndarray, k: int) -> dict[str, pd.DataFrame]:
+    """Por pareja, el gradiente en el logit de la clase verdadera, que es el índice; los otros k - 1 están en 0."""
+    logits = np.outer(true_logits, np.eye(k)[0])
+    found = gradients(logits, np.zeros(len(logits), int))
+    return {name: pd.DataFrame({name: each[:, 0]}, index=true_logits) for name, each in found.items()}
 
 
-def choices_kept(logits: np.ndarray, probabilities: np.ndarray) -> int:
-    """En cuántas imágenes la clase de mayor logit tiene también la mayor probabilidad, salvo redondeo."""
-    chosen = np.take_along_axis(probabilities, logits.argmax(axis=1, keepdims=True), axis=1)
-    return int(np.isclose(chosen[:, 0], probabilities.max(axis=1)).sum())
+def worked_example(logits: list[float], true: int) -> pd.DataFrame:
+    """De la softmax a p - y, clase por clase, con el gradiente que da la diferenciación automática al lado."""
+    p, y = softmax(logits), np.eye(len(logits))[true]
+    columns = {"Logit": logits, "p": p, "y": y, "p − y": p - y}
+    columns["Gradiente"] = gradients(np.array([logits]), np.array([true]))[SOFTMAX][0]
+    return pd.DataFrame(columns).map(number, decimals=3).rename_axis("Clase").reset_index()
 
 
-def gradient_errors(logits: np.ndarray, y: np.ndarray, step: float = 1e-5) -> dict[str, float]:
-    """Mayor distancia entre p - y y el gradiente de la entropía cruzada en los logits (n, k), de dos maneras."""
-    z, k = tf.Variable(logits, dtype=tf.float64), logits.shape[1]
-    targets = tf.one_hot(y, k, dtype=tf.float64)
-    shifts = step * np.concatenate([np.eye(k), -np.eye(k), np.zeros((1, k))])[:, None]
-    with tf.GradientTape() as tape:
-        losses = -tf.reduce_sum(targets * tf.nn.log_softmax(z + shifts), axis=2)
-        unshifted = losses[-1]
-    central = tf.transpose(losses[:k] - losses[k:-1]) / (2 * step)
-    gradients = {"diferenciación automática": tape.gradient(unshifted, z), "diferencias centrales": central}
-    expected = tf.nn.softmax(z) - targets
-    return {name: float(tf.reduce_max(tf.abs(gradient - expected))) for name, gradient in gradients.items()}
+def learning(runs: dict[str, list[Run]]) -> dict[str, pd.DataFrame]:
+    """Por pareja, la exactitud de validación (%) en cada época (filas, desde 1) y con cada semilla (columnas)."""
+    by_seed = {name: pd.DataFrame({run.seed: run.history["val_accuracy"] for run in runs[name]}) for name in runs}
+    return {name: 100 * table.set_axis(table.index + 1) for name, table in by_seed.items()}
 
 
-def wrong_by_seed(logits: list[np.ndarray], y: np.ndarray, seeds: tuple[int, ...]) -> pd.DataFrame:
-    """Por semilla, los errores, el más seguro primero, con la probabilidad y el gradiente p - y de sus dos clases."""
-    tables = []
-    for z, seed in zip(logits, seeds, strict=True):
-        p = softmax(z.astype("float64"), axis=1)
-        image = confident_errors(y, p, len(y))
-        classes = {"true": y[image], "likeliest": p[image].argmax(axis=1)}
-        table = pd.DataFrame({"image": image} | classes | {f"p_{name}": p[image, k] for name, k in classes.items()})
-        table["gradient_true"], table["gradient_likeliest"] = table["p_true"] - 1, table["p_likeliest"]
-        tables.append(table.assign(seed=seed))
-    return pd.concat(tables)
+def first_epoch(learned: dict[str, pd.DataFrame]) -> str:
+    """Lo que softmax y sigmoide aciertan en validación tras una sola época, con su pérdida y con error cuadrático."""
+    shown = {name: f"{mean_and_spread(table.loc[1], 2)} %" for name, table in learned.items()}
+    own, squared = (" y ".join(shown[name] for name in pair) for pair in ((SOFTMAX, SIGMOID), SATURATING))
+    return (
+        "Tras la primera época, la exactitud de validación de softmax y sigmoide es, con la pérdida de cada una, "
+        f"{own}; con error cuadrático, {squared}."
+    )
 
 
-def softmax_verdicts(measured: pd.DataFrame, split: str, where: str) -> dict[str, str]:
-    """Qué permite decir la exactitud en una partición ("val" o "test") de la salida softmax frente a cada otra."""
-    names = [name for name in measured["model"].unique() if name != "softmax"]
-    pairs = {name: compare(measured, "softmax", name, f"{split}_accuracy") for name in names}
-    return {name: verdict("la salida softmax", f"la {name}", "accuracy", pair, where) for name, pair in pairs.items()}
+def unread(runs: dict[str, list[Run]], x: np.ndarray, y: np.ndarray) -> str:
+    """Con cuántas semillas la red elegida deja alguna clase de `y` sin acertar ni una vez."""
+
+    def misses(run: Run) -> bool:
+        return set(y[predict(run.model, x).argmax(axis=1) == y]) < set(y)
+
+    said = [f"{name}, {sum(map(misses, group))} de {len(group)}" for name, group in runs.items()]
+    return f"Semillas que dejan alguna clase de validación sin acertar ni una vez: {'; '.join(said)}."
 
 
-def answer(ranges: pd.DataFrame, kept: int, n: int, measured: pd.DataFrame, eces: dict[str, list[float]]) -> Answer:
-    """Si softmax da una distribución y si cambia la clase elegida: `kept` de `n` imágenes la conservan."""
-    is_distribution = ranges["distribution"]
-    gives, changes = ("da" if is_distribution["softmax"] else "no da"), ("no cambia" if kept == n else "cambia")
-    bounds = ranges[["min_sum", "max_sum"]].itertuples()
-    sums = [f"{' a '.join(dict.fromkeys(map(number, limits)))} con {name}" for name, *limits in bounds]
+def trust(runs: dict[str, list[Run]], x: np.ndarray, y: np.ndarray, n_bins: int) -> pd.DataFrame:
+    """La calibración de las dos parejas de verosimilitud, por semilla; las sigmoides se dividen entre su suma.
+
+    Columnas: `model`, `seed`, `found` (`Calibration`), `ece` y, de confianza menos exactitud, la media en el tramo más
+    seguro, `sure`, y en los demás, `unsure`.
+    """
+    rows = []
+    for name, run in [(pair, run) for pair in (SOFTMAX, SIGMOID) for run in runs[pair]]:
+        outputs = predict(run.model, x)
+        found = calibration(y, outputs / outputs.sum(axis=1, keepdims=True), n_bins)
+        bins = found.bins.assign(excess=found.bins.eval("(confidence - accuracy) * count"))
+        sums = bins.groupby(bins["high"] == 1)[["excess", "count"]].sum()
+        excess = (sums["excess"] / sums["count"]).rename({True: "sure", False: "unsure"})
+        rows.append({"model": name, "seed": run.seed, "found": found, "ece": found.ece, **excess})
+    return pd.DataFrame(rows)
+
+
+def trust_read(trusted: pd.DataFrame) -> str:
+    said = []
+    for name, group in trusted.groupby("model", sort=False):
+        sure, unsure = (mean_and_spread(group[column], 2, 100) for column in ("sure", "unsure"))
+        said.append(f"{name}, {sure} puntos en el tramo más seguro y {unsure} puntos en los demás")
+    return f"Confianza menos exactitud, en prueba: {'; '.join(said)}."
+
+
+def standing(measured: pd.DataFrame, split: str, names: list[str]) -> tuple[str, bool]:
+    """La exactitud de softmax con entropía cruzada, de cuáles de `names` se distingue, y si supera a alguna."""
+    by_seed = measured.pivot(index="seed", columns="model", values=f"{split}_accuracy")
+    found = {"mejor": [], "peor": [], "sin diferencia": []}
+    for name in names:
+        pair = paired_difference(by_seed[SOFTMAX], by_seed[name], CONFIDENCE)
+        found[outcome(pair)].append(f"la de {name} ({number(100 * pair.mean_difference, 2)} puntos)")
+    phrases = {"mejor": "mayor que ", "peor": "menor que ", "sin diferencia": "no se distingue de "}
+    said = [phrases[each] + f" ni {phrases[each][-3:]}".join(group) for each, group in found.items() if group]
+    accuracy = mean_and_spread(by_seed[SOFTMAX], 2, 100)
+    return f"La exactitud {WHERE[split]} de {SOFTMAX} es {accuracy} %: {'; '.join(said)}.", bool(found["mejor"])
+
+
+def answer(measured: pd.DataFrame, learned: dict[str, pd.DataFrame]) -> Answer:
+    """Por qué softmax: primero lo que es teorema; después, lo medido de su exactitud y de lo deprisa que aprende."""
+    accuracy, better = standing(measured, "test", MATCHED[1:])
     text = (
-        f"**Softmax {gives} una distribución de probabilidad y {changes} la clase elegida.** "
-        f"Las salidas de una imagen de validación suman: {'; '.join(sums)}. Con softmax, la clase más probable es la "
-        f"de mayor logit en {number(kept, 0)} de {number(n, 0)} casos. Error de calibración (ECE) en prueba: "
-        f"{'; '.join(f'{name}, {mean_and_spread(values)}' for name, values in eces.items())}. "
-        f"{' '.join(softmax_verdicts(measured, 'test', 'en prueba').values())}"
+        "**Porque convierte los logits en una probabilidad para cada clase y, con la entropía cruzada, su gradiente es "
+        f"p − y, que no se apaga mientras la red se equivoca.** {accuracy} {first_epoch(learned)}"
     )
-    found = ", ".join(f"{name} {'sí' if is_one else 'no'}" for name, is_one in is_distribution.items())
-    return Answer(f"da una distribución: {found}; el argmax {changes}", text)
+    also = "además, acierta más" if better else "no se la ve acertar más"
+    return Answer(f"por dar una probabilidad a cada clase y por su gradiente, p − y; {also}", text)
 
 
-def claims(measured: pd.DataFrame, wrong: pd.DataFrame) -> list[Claim]:
-    """Si softmax clasifica mejor que otras salidas y si se maximiza «la probabilidad de la clase más probable»."""
-    statement = "«Porque es clasificación multiclase»: softmax clasifica mejor que la salida"
-    models = [(name, f"la {name}") for name in measured["model"].unique() if name != "softmax"]
-    soft = "softmax", "la salida softmax"
-    claims = [claimed(f"{statement} {other[0]}", measured, "val_accuracy", soft, other) for other in models]
-    opposed = int(((wrong["gradient_likeliest"] > 0) & (wrong["gradient_true"] < 0)).sum())
-    evidence = (
-        f"En {number(opposed, 0)} de {plural(len(wrong), 'error', 'errores')} de validación, sumadas las semillas, el "
-        "descenso por gradiente baja el logit de la clase más probable y sube el de la verdadera."
+def claims(measured: pd.DataFrame) -> list[Claim]:
+    """Si basta con que sea multiclase, y qué probabilidad se maximiza."""
+    val = mean_and_spread(measured.loc[measured["model"] == SOFTMAX, "val_accuracy"], 2, 100)
+    maximised = (
+        "Se maximiza la de la clase verdadera. Es la más probable en las imágenes que la red acierta (exactitud de "
+        f"validación, {val} %); en las demás, p − y baja el logit de la más probable y sube el de la verdadera."
     )
-    result = "se refuta" if opposed else "se confirma"
-    return [*claims, Claim("Se maximiza «la probabilidad de la clase más probable»", evidence, result)]
+    multiclass = f"Lo es, y otras salidas también la hacen. {standing(measured, 'test', MATCHED[1:])[0]}"
+    return [
+        Claim("Porque es clasificación multiclase", multiclass, "es cierto, pero no basta"),
+        Claim("Se quiere maximizar la probabilidad de la clase más probable", maximised, "se refuta"),
+    ]

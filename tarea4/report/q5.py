@@ -1,47 +1,170 @@
-"""Q5: el mejor modelo con otras capas y otros tamaños. Sus parámetros, su respuesta y lo que se afirmó en 2020."""
+"""Q5: otras capas y otra receta. Sus parámetros, su respuesta, qué aporta cada paso y lo que dio 2020, juzgado hoy."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
 from tarea4.evaluation import best_model
-from tarea4.report.claims import Claim
-from tarea4.report.parameters import Epochs, Networks, Regularised, Studied, meaning
-from tarea4.report.words import mean_and_spread, number, outcome, plural
-from tarea4.statistics import paired_difference
+from tarea4.report.claims import Answer, Claim, judged
+from tarea4.report.parameters import Alpha, Rate, Sizes, Studied, meaning
+from tarea4.report.words import interval, mean_and_spread, number, percent, plural, scientific, verdict
+from tarea4.statistics import Comparison, compare, paired_difference, prediction_interval
+from tarea4.training import Run
+
+# Lo que imprimió Keras en 2020, época por época.
+LOG_2020 = pd.DataFrame(
+    {"loss": [0.0681, 0.0706, 0.0671, 0.0663, 0.0661], "accuracy": [0.9777, 0.9770, 0.9784, 0.9783, 0.9785],
+     "val_loss": [0.0658, 0.0720, 0.0745, 0.0705, 0.0719], "val_accuracy": [0.9822, 0.9807, 0.9780, 0.9798, 0.9817]},
+    index=range(23, 28),
+)  # fmt: skip
+L1_2020, ALPHA_2020 = 1.55e-05, 70e-15  # la penalización que enseñaba su barra en la época 23, y su alfa
+PRINTED_2020, BIGGEST_2020 = 34_535, 34_775  # parámetros del resumen que imprimió, y de «Try 02»
+EFFECTS = {"mejor": "mejora", "peor": "empeora", "sin diferencia": "no se nota"}
 
 
-class Parameters(Regularised, Studied):
-    candidates: Networks = meaning("redes que se prueban con esa regularización; la primera, de partida")
-    epochs_best: Epochs = meaning("épocas de los dos mejores ensayos del estudio")
+class Parameters(Studied):
+    dropout: Rate | None = meaning("tasa de dropout de la red de partida; None es la de Q4")
+    alpha_l1: Alpha | None = meaning("factor de su penalización l1; None es el de Q4")
+    alpha_l2: Alpha | None = meaning("factor de su penalización l2; None es el de Q4")
+    hidden_sizes: Sizes | None = meaning("capas que se prueban con ese ajuste; None son las mejores de la rejilla")
 
 
-def claims(measured: pd.DataFrame, best: str, old: str) -> list[Claim]:
-    """Si las cifras de prueba de 2020 son las que da su receta, y si el modelo de hoy las mejora."""
-    claims, beaten = [], {"mejor": "superado", "peor": "no alcanzado", "sin diferencia": "no se distinguen"}
-    for metric, name, figure in (("test_accuracy", "exactitud", 0.9752), ("test_loss", "pérdida", 0.0800)):
-        then, today = (measured.loc[measured["model"] == model, metric] for model in (old, best))
-        spread, spread_today = (f"de {number(values.min())} a {number(values.max())}" for values in (then, today))
-        inside = "dentro" if then.min() <= figure <= then.max() else "fuera"
-        paired = paired_difference(today, [figure] * len(today))
-        found = beaten[outcome(paired, lower_is_better=metric == "test_loss")]
-        gives, seeds = f"da {name} {number(figure)} en prueba", plural(len(then), "semilla")
-        claims += [
-            Claim(f"Aquella red {gives}", f"Con {seeds} va {spread}.", f"{inside} de lo que da la semilla"),
-            Claim(f"El mejor modelo {gives}", f"El de hoy da {mean_and_spread(today)}, {spread_today}.", found),
-        ]
-    return claims
+def answer(measured: pd.DataFrame, base: str, layers: str | None, recipe: str) -> Answer:
+    """Qué se gana al cambiar solo las capas, si hay otras, y qué al cambiar también la receta, en validación."""
+    tried = [("cambiar solo las capas", layers)] if layers else []
+    tried, against = [*tried, ("cambiar también la receta", recipe)], (base, f"la {base}")
+    told = [judged(measured, "val_loss", (name, f"la red {name}"), against) for _, name in tried]
+    said = "; ".join(f"{what} {EFFECTS[found]}" for (what, _), (_, found) in zip(tried, told, strict=True))
+    said = said if measured["seed"].nunique() > 1 else "con una sola semilla no se sabe qué se gana"
+    best = best_model(measured[measured["model"].isin([base, layers, recipe])])
+    errors = 100 - 100 * measured.set_index("model")["test_accuracy"]
+    wrong, start = (mean_and_spread(errors[[name]], 2) for name in (best, base))
+    than = f"; la de partida, {base}, en {start}" if best != base else ", y es la de partida"
+    text = f"La mejor red, {best}, se equivoca en {wrong} de cada 100 imágenes de prueba{than}."
+    return Answer(said, " ".join([f"**{said[0].upper()}{said[1:]}.** {text}", *(sentence for sentence, _ in told)]))
 
 
-def best_affordable(explored: pd.DataFrame, models: dict[str, object]) -> str:
-    """El mejor de unos modelos que no pasa de los 34 775 parámetros de «Try 02»; si todos pasan, el menor."""
-    among = explored[explored["model"].isin(list(models))]
-    return best_model(among[among["parameters"] <= max(34_775, among["parameters"].min())])
+def expectation(found: float, fresh: Sequence[float]) -> str:
+    """Lo que un ensayo prometió en la búsqueda, y lo que da con semillas que no lo eligieron."""
+    change = float(np.mean(fresh)) - found
+    return (
+        f"En la búsqueda dio una pérdida de validación de {number(found)}; con las semillas de este cuaderno, "
+        f"{mean_and_spread(fresh)}: {number(abs(change))} {'más' if change > 0 else 'menos'}."
+    )
+
+
+def step_changes(measured: pd.DataFrame, references: dict[str, str], metric: str = "val_loss") -> pd.DataFrame:
+    """De cada paso, su comparación con el de referencia, por semillas; los valores p, corregidos por Holm.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6(2), 1979.
+    """
+    compared = {name: compare(measured, name, other, metric) for name, other in references.items()}
+    table = pd.DataFrame(compared.values(), index=list(compared), columns=Comparison._fields)
+    ordered = table["p_value"].sort_values()
+    return table.assign(p_value=(ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1))
+
+
+def steps_reading(changes: pd.DataFrame) -> str:
+    """Qué pasos cambian la pérdida, del que más la baja al que más la sube, y cuáles no se notan."""
+    clear, change = changes["p_value"] < 0.05, changes["mean_difference"]
+    groups = {"baja": clear & (change < 0), "sube": clear & (change > 0), "no cambia de modo que se note": ~clear}
+    parts = []
+    for what, chosen in groups.items():
+        found = ", ".join(f"«{name}» ({number(value)})" for name, value in change[chosen].sort_values().items())
+        parts += [f"{what} con {found}"] if found else []
+    return (
+        f"En {plural(len(changes), 'paso')}, comparado cada uno con el anterior por semillas y con los valores p "
+        f"corregidos por ser varios, la pérdida de validación, en nats, {'; '.join(parts)}."
+    )
+
+
+def placed(figure: float, values: Sequence[float], show=number) -> tuple[str, str]:
+    """El intervalo donde caería un valor más, y si una cifra suelta está dentro."""
+    _, low, high = prediction_interval(values)
+    if not np.isfinite([low, high]).all():
+        return "(no hay intervalo con una semilla)", "no se sabe si dentro"
+    return f"[{show(low)}; {show(high)}]", "dentro" if low <= figure <= high else "fuera"
+
+
+def log_table(runs_by_name: dict[str, list[Run]], log: pd.DataFrame = LOG_2020) -> pd.DataFrame:
+    """La media de las épocas que 2020 registró, y el intervalo donde caería un entrenamiento más de cada red."""
+    names = {"loss": "pérdida de entrenamiento, corriente", "accuracy": "exactitud de entrenamiento, corriente"}
+    names |= {"val_loss": "pérdida de validación", "val_accuracy": "exactitud de validación"}
+    rows = []
+    for metric, label in names.items():
+        show, then = (percent if metric.endswith("accuracy") else number), log[metric].mean()
+        row = {"Medida": label, f"2020, épocas {log.index[0]} a {log.index[-1]}": show(then)}
+        for name, runs in runs_by_name.items():
+            today = [np.mean([run.history[metric][epoch - 1] for epoch in log.index]) for run in runs]
+            row[name] = ": ".join(placed(then, today, show))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int], runs: list[Run]) -> list[Claim]:
+    """Lo que 2020 imprimió, frente a lo que dan su receta (`old`), «Try 02» (`parameters`, `runs`) y el mejor de hoy.
+
+    `parameters` son los de «Try 02» y los de la red de `old`; `runs`, entrenamientos de «Try 02» con sus penas.
+    """
+    made, then = [], measured[measured["model"] == old]
+    for name, figure, column in (("pérdida", 0.0800, "test_loss"), ("exactitud", 0.9752, "test_accuracy")):
+        where, inside = placed(figure, then[column], number if name == "pérdida" else percent)
+        seeds = f"{where} 95 veces de cada 100 ({plural(len(then), 'semilla')})"
+        evidence = f"Otro entrenamiento de su receta caería en {seeds}."
+        made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, f"{inside} de lo que da su receta"))
+    beaten = {"mejor": "superado", "peor": "no alcanzado", "sin diferencia": "no se distinguen"}
+    evidence, found = judged(measured, "test_accuracy", (best, f"el mejor de hoy ({best})"), (old, "el de 2020"))
+    made.append(Claim("Es el mejor modelo que se obtuvo", evidence, beaten[found]))
+    code, variant = (number(n, 0) for n in parameters)
+    evidence = f"El código de «Try 02» construye una red de {code}; sin su segunda capa de 15 son {variant}."
+    same = "es de la red del código" if parameters[0] == PRINTED_2020 else "no es de la red del código"
+    made.append(Claim(f"El resumen cuenta {number(PRINTED_2020, 0)} parámetros", evidence, same))
+    l1, l2 = (float(np.mean([run.history[name][: LOG_2020.index[0]][-1] for run in runs])) for name in ("l1", "l2"))
+    evidence = (
+        f"Con sus alfas, «Try 02» da l1 = {scientific(l1)} y l2 = {scientific(l2)}; para dar aquella l1, la suya "
+        f"tendría que ser {scientific(ALPHA_2020 * L1_2020 / l1)}, y no {scientific(ALPHA_2020)}."
+    )
+    near = "sale de sus alfas" if 0.1 < l1 / L1_2020 < 10 else "no sale de sus alfas"
+    return [*made, Claim("La barra enseña l1 = 1.55e-05 y l2 = 0.0", evidence, near)]
+
+
+def affordable(explored: pd.DataFrame) -> str:
+    """El mejor de los que no pasan de los parámetros de «Try 02»; si todos pasan, el menor."""
+    return best_model(explored[explored["parameters"] <= max(BIGGEST_2020, explored["parameters"].min())])
 
 
 def split_effect(last: pd.DataFrame, stratified: pd.DataFrame) -> str:
-    """Cuánto cambian las cifras de una red según qué imágenes validan: las últimas o un reparto estratificado."""
-    sentences = []
-    for name, measured in (("las últimas imágenes", last), ("el reparto estratificado", stratified)):
-        val, test = (mean_and_spread(measured[f"{split}_accuracy"], 2, 100) for split in ("val", "test"))
-        sentences.append(f"Con {name}, la exactitud es {val} % en validación y {test} % en prueba.")
-    points = 100 * (last["val_accuracy"].mean() - stratified["val_accuracy"].mean())
-    return " ".join([*sentences, f"La elección mueve la validación {number(points, 2)} puntos."])
+    """Cuánto cambia la exactitud de una red según qué imágenes validan: las últimas o un reparto estratificado."""
+    parts = []
+    for split, name in (("val", "validación"), ("test", "prueba")):
+        ours, theirs = (measured.sort_values("seed")[f"{split}_accuracy"] for measured in (last, stratified))
+        found = paired_difference(ours, theirs)
+        parts.append(
+            f"la exactitud en {name} es {mean_and_spread(ours, 2, 100)} % y {mean_and_spread(theirs, 2, 100)} %, "
+            f"respectivamente (diferencia de {number(100 * found.mean_difference, 2)} puntos, intervalo del 95 % "
+            f"{interval(found, 2, 100)})"
+        )
+    return f"Si validan las últimas imágenes o, en su lugar, un reparto estratificado, {'; '.join(parts)}."
+
+
+def shapes_reading(shapes: pd.DataFrame, affordable: pd.DataFrame, base: str) -> str:
+    """Cuál es la mejor forma de red, dentro de los parámetros de 2020 y sin límite, y dónde queda la de partida."""
+    place = list(affordable["hidden_sizes"]).index(base) + 1 if base in set(affordable["hidden_sizes"]) else None
+    where = f"; la de partida, {base}, es la {place}.ª" if place and place > 1 else ""
+    small, large = (
+        f"{best['hidden_sizes']} ({number(best['val_loss'])})" for best in (affordable.iloc[0], shapes.iloc[0])
+    )
+    return (
+        f"De las {len(affordable)} formas que no pasan de los parámetros de 2020, la de menor pérdida media es {small}"
+        f"{where}. Sin ese límite, entre {len(shapes)}, es {large}."
+    )
+
+
+def training_reading(measured: pd.DataFrame, base: str, recipe: str) -> str:
+    """Si la otra receta baja los dos errores que pedía la pregunta, el de entrenamiento y el de validación."""
+    senses = {"train_loss": "en entrenamiento, evaluada sin dropout,", "val_loss": "en validación"}
+    names = f"la red {recipe}", f"la {base}", "loss"
+    return " ".join(verdict(*names, compare(measured, recipe, base, c), where) for c, where in senses.items())

@@ -14,7 +14,7 @@ from IPython.display import HTML, Markdown
 from tarea4.evaluation import measured_senses
 from tarea4.report.html import table
 from tarea4.report.words import epochs_reaching, interval, mean_and_spread, number, percent
-from tarea4.statistics import Calibration, paired_difference
+from tarea4.statistics import Calibration
 from tarea4.training import SENSES, Run
 
 
@@ -82,13 +82,8 @@ def confusions_table(confusions: pd.DataFrame, caption: str) -> HTML:
     return table(spanish.set_axis(["Clase", "Predicha", "Imágenes", "De su clase"], axis=1), caption)
 
 
-def ranges_table(ranges: pd.DataFrame, caption: str) -> HTML:
-    names = {"min": "Menor salida", "max": "Mayor salida", "min_sum": "Menor suma", "max_sum": "Mayor suma"}
-    return table(_spanish(ranges.map(number), names, "Salida"), caption)
-
-
 def accuracies_table(measured: pd.DataFrame, caption: str) -> HTML:
-    names = {"train_accuracy": "Entrenamiento", "val_accuracy": "Validación", "test_accuracy": "Prueba"}
+    names = {"test_accuracy": "Prueba", "val_accuracy": "Validación", "train_accuracy": "Entrenamiento"}
     percentages = measured.assign(**{name: 100 * measured[name] for name in names})
     names |= {"best_epoch": "Mejor época", "seconds": "Segundos"}
     by_model = percentages.groupby("model", sort=False)[list(names)].agg(mean_and_spread, 2)
@@ -99,19 +94,6 @@ def bins_table(calibrations: dict[str, Calibration]) -> pd.DataFrame:
     bins = pd.concat({name: found.bins.dropna() for name, found in calibrations.items()}).droplevel(1)
     shown = bins.assign(**{name: bins[name].map(percent) for name in ("confidence", "accuracy")})
     return _spanish(shown, {"confidence": "Confianza", "accuracy": "Exactitud", "count": "Imágenes"}, "Salida")
-
-
-def calibration_table(eces: dict[str, list[float]], caption: str) -> HTML:
-    rows = {name: mean_and_spread(values) for name, values in eces.items()}
-    difference = paired_difference(*eces.values())
-    rows["diferencia: softmax menos sigmoide"] = f"{number(difference.mean_difference)} {interval(difference)}"
-    return table(pd.DataFrame(rows.items(), columns=["Salida", "ECE en prueba"]), caption)
-
-
-def gradients_table(wrong: pd.DataFrame, caption: str) -> HTML:
-    shown = wrong[["true", "likeliest"]].assign(**wrong.filter(regex="^(p|gradient)_").map(number))
-    titles = ["Verdadera", "Más probable", "p, verdadera", "p, más probable", "p − y, verdadera", "p − y, más probable"]
-    return table(shown.set_axis(titles, axis=1), caption)
 
 
 def digits_table(images: np.ndarray, y: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
@@ -146,6 +128,22 @@ def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame
     return by_epoch.set_axis(by_epoch.index + 1).rename_axis("Época").reset_index()
 
 
+def gap_table(gaps: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Por época (filas), la media y los extremos de las semillas (columnas) de la brecha de cada red."""
+    kinds = {"": "mean", ", mín.": "min", ", máx.": "max"}
+    columns = {name + end: getattr(found, kind)(axis=1) for name, found in gaps.items() for end, kind in kinds.items()}
+    return pd.DataFrame(columns).map(number).rename_axis("Época").reset_index()
+
+
+def fits_table(fitted: pd.DataFrame, caption: str) -> HTML:
+    by_model, rows = fitted.groupby("model", sort=False), {}
+    losses = {"train": "pérdida de entrenamiento", "val": "pérdida de validación", "gap": "brecha de pérdida"}
+    for when, label in {"first": "Primera época", "best": "Mejor época", "last": "Última época"}.items():
+        rows |= {f"{label}: {what}": by_model[f"{k}_{when}"].agg(mean_and_spread) for k, what in losses.items()}
+        rows[f"{label}: exactitud (%) de validación"] = by_model[f"accuracy_{when}"].agg(mean_and_spread, 2, 100)
+    return table(pd.DataFrame(rows).T.rename_axis(None, axis=1), caption, index=True)
+
+
 def sweep_table(tables: dict[str, pd.DataFrame], index: str, show: Callable[[float], str] = number) -> pd.DataFrame:
     """Los números de `tarea4.report.plots.sweep`: por valor, la media y los extremos de las semillas."""
     kinds = {"": "mean", ", mín.": "min", ", máx.": "max"}
@@ -174,3 +172,9 @@ def family_table(found: pd.DataFrame, caption: str) -> HTML:
         shown[name] = ["p < 0,0001" if value < 1e-4 else f"p = {number(value)}" for value in found[name]]
     titles = ["Red", "Frente a", "Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Valor p", "Corregido"]
     return table(shown.set_axis(titles, axis=1), caption)
+
+
+def lines_table(drawn: dict[str, pd.DataFrame], index: str, decimals: int) -> pd.DataFrame:
+    """Los números de `tarea4.report.plots.lines`: la media de las líneas de cada tabla; `index`, qué es su índice."""
+    means = pd.DataFrame({name: table.mean(axis=1) for name, table in drawn.items()})
+    return means.map(number, decimals=decimals).rename_axis(index).reset_index()

@@ -1,38 +1,37 @@
 """Lleva redes ya entrenadas a un texto JSON que la página «Prueba el modelo» lee sin Keras."""
 
 import base64
-import io
 import json
 
 import keras
 import numpy as np
-from PIL import Image
 
 from tarea4.data import Dataset
 from tarea4.evaluation import evaluate
 from tarea4.training import Run
 
+ONLY_WHILE_TRAINING = (keras.layers.Dropout, keras.layers.GaussianNoise)  # al leer no hacen nada
+
 
 def web_model(runs: dict[str, Run], data: Dataset, *, examples: int = 3) -> str:
     """Las redes por nombre y `examples` imágenes de prueba por clase; una capa desconocida es un ValueError."""
     chosen = np.concatenate([np.flatnonzero(data.y_test == label)[:examples] for label in range(data.n_classes)])
-    strip = np.hstack(np.rint(255 * data.x_test[chosen]).astype("uint8").reshape(-1, *data.image_shape))
-    png = io.BytesIO()
-    Image.fromarray(strip).save(png, "PNG", optimize=True)
+    pixels = base64.b64encode(np.rint(255 * data.x_test[chosen]).astype("uint8").tobytes()).decode()
     networks = []
     for name, run in runs.items():
-        layers = [_layer(layer) for layer in run.model.layers if not isinstance(layer, keras.layers.Dropout)]
+        layers = [_layer(layer) for layer in run.model.layers if not isinstance(layer, ONLY_WHILE_TRAINING)]
         accuracy = evaluate(run.model, data.x_test, data.y_test)["accuracy"]
         networks.append({"name": name, "layers": layers, "parameters": run.model.count_params(), "accuracy": accuracy})
-    examples = {"labels": data.y_test[chosen].tolist(), "png": base64.b64encode(png.getvalue()).decode()}
-    return json.dumps({"networks": networks, "examples": examples})
+    shown = {"labels": data.y_test[chosen].tolist(), "pixels": pixels}
+    return json.dumps({"networks": networks, "examples": shown})
 
 
 def _layer(layer: keras.layers.Layer) -> dict[str, str]:
     match layer:
         case keras.layers.Dense():
-            kernel, bias = map(_pack, layer.get_weights())
-            return {"kernel": kernel, "bias": bias, "activation": layer.activation.__name__}
+            kernel, *bias = layer.get_weights()
+            bias = bias[0] if bias else np.zeros(layer.units)
+            return {"kernel": _pack(kernel), "bias": _pack(bias), "activation": layer.activation.__name__}
         case keras.layers.BatchNormalization():
             gamma, beta, mean, variance = (weight.astype(float) for weight in layer.get_weights())
             scale = gamma / np.sqrt(variance + layer.epsilon)

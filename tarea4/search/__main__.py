@@ -5,16 +5,21 @@ Se puede cortar y repetir cuando se quiera, y correr a la vez en varios procesos
 
 import argparse
 import math
+import os
 import sys
 from typing import Literal
 
+# Un ensayo entrena una sola red, y los núcleos se reparten entre procesos: con un hilo por operación gasta menos.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # antes de importar TensorFlow, que solo lo lee al empezar
+
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from pydantic import BaseModel
 
 from tarea4.data import load
 from tarea4.report.parameters import Common, Integer, Path, Positive, Seed, check_parameters, meaning
 from tarea4.search import reading
-from tarea4.search.run import count, open_study, search
+from tarea4.search.run import count, open_study, refusal, search
 from tarea4.search.stages import SPACES
 
 
@@ -45,18 +50,17 @@ def main(arguments: list[str] | None = None) -> None:
         if unknown:
             raise ValueError(f"opción desconocida '{unknown[0]}': se admiten {', '.join(flags.values())}.")
         p = check_parameters(vars(given), Search)
-        if not (p.storage or reading.STUDIES_PATH.is_dir()):
-            raise ValueError("storage: aquí no hay estudios publicados; --storage admite un archivo o una base.")
-        data = load(p.data_path)
-        study = open_study(p.study, p.storage or reading.STUDIES_PATH / f"{p.study}.log", data)
+        storage, data = p.storage or reading.STUDIES_PATH / f"{p.study}.log", load(p.data_path)
+        study = open_study(p.study, storage, data, create=True)
+        search(study, data, n_trials=p.n_trials, timeout=p.timeout or math.inf, seed=p.seed)
     except argparse.ArgumentError as error:
         sys.exit(f"{error.argument_name}: falta su valor.")
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
-    try:
-        search(study, data, n_trials=p.n_trials, timeout=p.timeout or math.inf, seed=p.seed)
     except KeyboardInterrupt:
         sys.exit("Cortado: la misma orden sigue donde se quedó.")
+    except (ValueError, FileNotFoundError) as error:  # de las opciones, de los datos o de lo que ya hay
+        sys.exit(str(error))
+    except (OSError, StorageInternalError) as error:
+        sys.exit(refusal(storage, error))
     best = min((trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))), default=math.nan)
     print(f"{p.study}: {count(study)} ensayos terminados; la menor pérdida de validación, {best:.4f}.")
 

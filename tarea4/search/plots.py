@@ -5,29 +5,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from tarea4.report import drawing
-from tarea4.report.words import number
 from tarea4.search.reading import front
 
 LOSS, GREY = drawing.quantity("val_loss")[0], "#999999"
 
 
 @drawing.STYLED
-def pareto(trials: pd.DataFrame, measured: pd.DataFrame) -> Figure:
-    """Pérdida frente a parámetros: los ensayos, su frente de Pareto y la media de cada modelo de unos `results`."""
+def pareto(found: pd.DataFrame, budget: int) -> Figure:
+    """Pérdida frente a parámetros de los `points` de una rejilla de capas, su frente y el límite, con las mejores."""
     labels = {"xlabel": "miles de parámetros (en escala logarítmica)", "ylabel": LOSS, "xscale": "log"}
-    figure, axis = drawing.new_figure(3.7, log=True, **labels)
-    for pruned, rows in trials.groupby("pruned"):
-        label, fill = ("podado", "none") if pruned else ("ensayo", GREY)
-        axis.plot(rows["parameters"], rows["val_loss"], "o", color=GREY, mfc=fill, markersize=4, alpha=0.7, label=label)
-    best = front(trials)
-    steps = [*best["parameters"], trials["parameters"].max()], [*best["val_loss"], best["val_loss"].iloc[-1]]
-    own = list(range(len(best)))  # el último peldaño solo lo alarga
-    axis.step(*steps, "ko-", where="post", markersize=4, markevery=own, label="frente de Pareto")
-    means = measured.groupby("model", sort=False)[["parameters", "val_loss"]].mean()
-    for name, (parameters, loss), colour, marker in drawing.with_colours(dict(means.iterrows())):
-        label = f"{name}: {number(loss)}, con {number(parameters, 0)} parámetros"
-        axis.plot(parameters, loss, marker, color=colour, markeredgecolor="black", markersize=9, label=label)
+    figure, axis = drawing.new_figure(4, log=True, **labels)
+    style = {"fmt": "o", "color": GREY, "markersize": 4, "elinewidth": 1}
+    axis.errorbar(
+        found["parameters"], found["val_loss"], yerr=found["spread"], label="red: media y desviación", **style
+    )
+    best = front(found)
+    axis.plot(
+        best["parameters"], best["val_loss"], "ko-", drawstyle="steps-post", markersize=5, label="frente de Pareto"
+    )
+    for row in pd.concat([best[best["parameters"] <= budget].tail(1), best.tail(1)]).drop_duplicates().itertuples():
+        axis.annotate(row.hidden_sizes, (row.parameters, row.val_loss), (3, -4), textcoords="offset points", va="top")
+    axis.axvline(budget, color="#D55E00", linestyle="--", label="parámetros de 2020")
     thousands = FuncFormatter(lambda value, _: drawing.comma(value / 1000))
     axis.xaxis.set(major_locator=drawing.FewLogLocator(), minor_locator=NullLocator(), major_formatter=thousands)
-    drawing.legend(figure)
-    return figure
+    return drawing.legend(figure, ncols=2)

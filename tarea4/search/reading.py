@@ -24,11 +24,11 @@ MEASURES = ("parameters", "val_accuracy", "test_loss", "test_accuracy", "ece", "
 def reader_study(
     name: str, data: Dataset, *, n_trials: int = 0, storage: str | None = None, published: bool = True
 ) -> optuna.Study:
-    """El estudio de `storage` o, en memoria, una copia del publicado, vacía si no lo es; con `n_trials` ensayos más."""
+    """El estudio de `storage`, si está, o, en memoria, una copia del publicado, o vacía; con `n_trials` ensayos más."""
     place, path = storage or optuna.storages.InMemoryStorage(), STUDIES_PATH / f"{name}.log"
     if not storage and published and path.exists():  # con otros datos, aquellos ensayos no valen
         optuna.copy_study(from_study_name=name, from_storage=open_storage(path), to_storage=place)
-    study = open_study(name, place, data)
+    study = open_study(name, place, data, create=not storage)
     if n_trials:
         search(study, data, n_trials=count(study) + n_trials, bar=False)
     return study
@@ -37,10 +37,7 @@ def reader_study(
 @functools.cache
 def published(name: str) -> optuna.Study:
     """Un estudio guardado, para leerlo; ValueError si no está."""
-    path = STUDIES_PATH / f"{name}.log"
-    if not path.exists():
-        raise ValueError(f"study: se recibió {name!r}, que no está entre los publicados; tarea4.search lo empieza.")
-    return optuna.load_study(study_name=name, storage=open_storage(path))
+    return open_study(name, STUDIES_PATH / f"{name}.log")
 
 
 def stored(name: str, data: Dataset) -> pd.DataFrame:

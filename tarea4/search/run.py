@@ -1,6 +1,7 @@
 """Un estudio de Optuna en un archivo o en una base de datos: se abre, se sigue, se reanuda y se reparte."""
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -8,6 +9,7 @@ import math
 import os
 import platform
 import re
+import tempfile
 import time
 import warnings
 from dataclasses import replace
@@ -21,82 +23,103 @@ import psutil
 import sqlalchemy
 import tensorflow as tf
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, journal
+from optuna.storages.journal._file import get_lock_file
 from optuna.study import MaxTrialsCallback, Study
-from optuna.trial import BaseTrial, FrozenTrial, Trial, TrialState
+from optuna.trial import FixedTrial, FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
-from tarea4.data import Dataset, pooled
-from tarea4.evaluation import confusion, evaluate, measured_senses, predict
-from tarea4.search.recipes import Recipe
-from tarea4.search.spaces import SEARCHING, SPACES
-from tarea4.statistics import calibration
-from tarea4.training import Run, Training, train_all
+from tarea4.data import Dataset
+from tarea4.search.spaces import SEARCHING, SPACES, fingerprint, measure, proposed
+from tarea4.training import train_all
 
+Storage = str | Path | BaseStorage  # un archivo, la URL de una base de datos o un almacén de Optuna
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 TAKEN = (*FINISHED, TrialState.RUNNING)
 MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # esta, sin decir su nombre
+WHY = {errno.ENOENT: "que no existe", errno.ENOSPC: "donde no cabe más", errno.EROFS: "que es de solo lectura"}
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # en inglés, y una línea por ensayo
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # lo son el latido y su comprobación
 
 
-class _Lock(journal.JournalFileOpenLock):
-    """El cerrojo del diario, que se suelta solo a los diez segundos de morir quien lo tenía."""
+class _Journal(journal.JournalFileBackend):
+    """Un diario que ya está, sin líneas a medias; su cerrojo se suelta a los diez segundos de morir quien lo tenía."""
 
     def __init__(self, path: Path):
-        super().__init__(str(path), grace_period=10)
-        self.path = path
+        path.open("rb").close()  # Optuna crearía el que no está
+        super().__init__(str(path), journal.JournalFileOpenLock(str(path), grace_period=10))
 
-    def acquire(self) -> bool:
-        acquired = super().acquire()
-        # Una línea que un corte dejó a medias se quita: Optuna escribiría detrás, y nadie leería lo demás.
-        with self.path.open("rb+") as file:
-            file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
-            if file.read() not in (b"", b"\n"):
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
-        return acquired
+    def append_logs(self, logs: list[dict]) -> None:
+        text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        with get_lock_file(self._lock), open(self._file_path, "rb+", buffering=0) as file:
+            half = file.read().rpartition(b"\n")[2]
+            if half:  # detrás de lo que un corte dejó a medias nadie leería nada: se aparta
+                with open(f"{self._file_path}.cortado", "ab") as aside:
+                    aside.write(half + b"\n")
+            file.truncate(end := file.seek(-len(half), os.SEEK_END))
+            if file.write(text) < len(text):
+                file.truncate(end)
+                raise OSError(errno.ENOSPC, "")
+            os.fsync(file.fileno())
 
 
-def open_storage(storage: str | Path | BaseStorage, attempts: int = 3) -> BaseStorage:
-    """El almacén de un archivo, que se crea si no existe, o de la URL de una base de datos; si ya lo es, el mismo."""
+def open_storage(storage: Storage, *, new: bool = False, attempts: int = 3) -> BaseStorage:
+    """El almacén de un archivo que ya está o de la URL de una base de datos, que solo con `new` puede estar vacía."""
     if isinstance(storage, BaseStorage):
         return storage
     if "://" not in str(storage):
-        path = Path(storage)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(journal.JournalFileBackend(str(path), _Lock(path)))
+        return JournalStorage(_Journal(Path(storage)))
+    url, tables = sqlalchemy.make_url(storage), []
+    if url.get_backend_name() != "sqlite" or Path(url.database).exists():  # SQLite crearía la que no está
+        tables = sqlalchemy.inspect(sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)).get_table_names()
+    if "studies" not in tables and (tables or not new):
+        raise LookupError
     try:
         return RDBStorage(storage, heartbeat_interval=15, grace_period=45)
     except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
         if attempts == 1:
             raise
         time.sleep(1)  # dos procesos que estrenan la base a la vez chocan al crear las tablas
-        return open_storage(storage, attempts - 1)
+        return open_storage(storage, new=new, attempts=attempts - 1)
 
 
-def open_study(name: str, storage: str | Path | BaseStorage, data: Dataset | None = None) -> Study:
-    """Abre un estudio de `SPACES` (T. Akiba et al., "Optuna", KDD 2019), o lo crea; uno que existe no se modifica.
+def open_study(name: str, storage: Storage, data: Dataset | None = None, *, create: bool = False) -> Study:
+    """Abre un estudio de `SPACES` (T. Akiba et al., "Optuna", KDD 2019), sin escribir nada.
 
-    `storage` es como en `open_storage`. Un estudio nuevo queda ligado a los datos, si se dan. ValueError si el estudio
-    es de otros datos o el almacén no se puede abrir.
+    `storage` es como en `open_storage`. Con `create`, el que no está se crea, ligado a los datos, en una base de datos
+    o en un archivo nuevo de una carpeta que exista. ValueError si no se encuentra o es de otros datos.
     """
-    options = {"study_name": name, "pruner": SPACES[name].pruner}
     try:
-        options["storage"] = open_storage(storage)
-        # `create_study` anota en el diario también cuando el estudio ya existe.
-        exists = name in optuna.get_all_study_names(options["storage"])
-        study = optuna.load_study(**options) if exists else optuna.create_study(**options, load_if_exists=True)
+        place = _create(name, storage, data) if create else open_storage(storage)
+        study = optuna.load_study(study_name=name, storage=place, pruner=SPACES[name].pruner)
     except Exception as error:  # los de cada base de datos son suyos, y en inglés
-        shown = re.sub("//.*@", "//…@", str(storage))
-        raise ValueError(
-            f"storage: se recibió {shown!r}, que no se puede abrir ({type(error).__name__}), y se admite el archivo de "
-            "un diario o la URL de una base de datos, como postgresql+psycopg://usuario@máquina/base."
-        ) from error
-    if data and study.user_attrs.get("data", data.digest) != data.digest:
+        raise ValueError(refusal(storage, error)) from error
+    if data and study.user_attrs.get("data") != data.digest:
         raise ValueError(f"data_path: el estudio {name!r} de ese almacén es de otros datos; se admite otro almacén.")
-    if data and "data" not in study.user_attrs:
-        study.set_user_attr("data", data.digest)
     return study
+
+
+def _create(name: str, storage: Storage, data: Dataset) -> BaseStorage:
+    """Un almacén con el estudio; su archivo, si es nuevo, aparece ya entero, aunque lo creen dos procesos a la vez."""
+    if isinstance(storage, BaseStorage) or "://" in str(storage):
+        place = open_storage(storage, new=True)
+        study = optuna.create_study(study_name=name, storage=place, load_if_exists=True)
+        if not (study.user_attrs or study.get_trials(deepcopy=False)):
+            study.set_user_attr("data", data.digest)
+        return place
+    if not (path := Path(storage)).exists():
+        with tempfile.TemporaryDirectory(prefix=path.name, dir=path.parent) as folder:
+            _create(name, JournalStorage(journal.JournalFileBackend(f"{folder}/nuevo")), data)
+            with contextlib.suppress(FileExistsError):
+                os.link(f"{folder}/nuevo", path)
+    return open_storage(path)
+
+
+def refusal(storage: Storage, error: Exception) -> str:
+    """Por qué no sirve un almacén, en una frase."""
+    why = WHY.get(getattr(error, "errno", None), f"que no se puede abrir como ese estudio ({type(error).__name__})")
+    admitted = "su archivo, otro que no exista en una carpeta que sí o la URL de una base de datos, como"
+    shown = re.sub("//.*@", "//…@", str(storage))
+    return f"storage: se recibió {shown!r}, {why}, y se admite {admitted} postgresql+psycopg://usuario@máquina/base."
 
 
 def count(study: Study, states: tuple[TrialState, ...] = FINISHED) -> int:
@@ -110,13 +133,14 @@ def search(
     """Sigue un estudio hasta que tenga `n_trials` ensayos terminados, podados incluidos, entre quienes lo comparten.
 
     Primero van los diseñados, que en una rejilla son todos. Cada ensayo entrena con su semilla o con la primera que
-    busca, minimiza la pérdida de validación y guarda lo medido, en qué época, los segundos, las versiones y un resumen
-    de lo entrenado. Si la pérdida deja de ser finita, se da por podado; los que dejó a medias un proceso muerto se
-    repiten. Tras `timeout` segundos no se empieza otro. `seed`, la del muestreador, se combina con el número de cada
-    ensayo: ningún sorteo se repite al reanudar.
+    busca, minimiza la pérdida de validación y guarda lo medido, las versiones y un resumen de lo entrenado. Si la
+    pérdida deja de ser finita, se da por podado; los que dejó a medias un proceso muerto se repiten. Tras `timeout`
+    segundos no se empieza otro. `seed`, la del muestreador, se combina con el número de cada ensayo: ningún sorteo se
+    repite al reanudar. ValueError, sin escribir nada, si lo que entrenó un ensayo ya no es lo que se propone.
     """
     space = SPACES[study.study_name]
     n_trials = len(space.designed()) if space.grid else n_trials  # una rejilla se acaba entera
+    _check_space(study, data)
     _requeue(study)
     if count(study, TAKEN) >= n_trials:
         return
@@ -139,7 +163,7 @@ def _objective(trial: Trial, data: Dataset, n_trials: int, seed: int | None) -> 
     earlier = [other for other in trials[: trial.number] if other.state != TrialState.FAIL]
     params = _params_of(trials[trial.number])
     # Si otro proceso se adelantó, Optuna da este ensayo por fallido; los números crecen, y no lo son los dos a la vez.
-    if len(earlier) >= n_trials or (params and _is_held(params, earlier)):
+    if len(earlier) >= n_trials or (params and _is_held(params, earlier)) or (space.grid and not params):
         return math.nan
     if seed is not None:
         trial.study.sampler = _sampler(seed, trial.number)
@@ -162,36 +186,15 @@ def _objective(trial: Trial, data: Dataset, n_trials: int, seed: int | None) -> 
     return run.best("val_loss")
 
 
-def proposed(name: str, trial: BaseTrial, data: Dataset) -> tuple[Training, Dataset]:
-    """Lo que entrena un ensayo de ese estudio, y con qué imágenes."""
-    found = SPACES[name].suggest(trial, data)
-    if not isinstance(found, Recipe):
-        return found, data
-    images = pooled(data) if found.pool else data
-    return found.training(images, train_metrics=False), images
-
-
-def fingerprint(training: Training) -> str:
-    """Resumen de lo que se entrena, red y opciones, sin los nombres que Keras numera: cambia si cambia la receta."""
-    config = json.dumps(keras.saving.serialize_keras_object(training.model), sort_keys=True)
-    config = re.sub('"(name|shared_object_id)": [^,}]+', "", config)
-    parts = [config, training.epochs, training.batch_size, training.augment is not None]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def measure(run: Run, tested: Dataset | None) -> dict[str, float | list]:
-    """Lo que se guarda de un entrenamiento: la historia, con cinco cifras, y, si se dan datos, lo medido en prueba."""
-    senses = measured_senses([run]) if "train_loss" in run.history else ["val_"]
-    keys = [sense + metric for sense in senses for metric in ("loss", "accuracy")]
-    history = {key: [float(f"{x:.5g}") for x in run.history[key]] for key in keys}
-    kept = {"val_accuracy": run.best("val_accuracy"), "history": history}
-    if tested is None:
-        return kept
-    probabilities = predict(run.model, tested.x_test)
-    matrix = confusion(tested.y_test, probabilities.argmax(axis=1), tested.n_classes)
-    kept |= {f"test_{name}": value for name, value in evaluate(run.model, tested.x_test, tested.y_test).items()}
-    ece = calibration(tested.y_test, probabilities).ece
-    return kept | {"ece": ece, "errors": (matrix.sum(axis=1) - np.diag(matrix)).tolist()}
+def _check_space(study: Study, data: Dataset) -> None:
+    name, trials = study.study_name, study.get_trials(deepcopy=False, states=FINISHED)
+    points = {str((trial.params | {"seed": 0}, trial.user_attrs.get("trained"))): trial for trial in trials}
+    with contextlib.suppress(ValueError):  # a un ensayo de otro espacio le falta un parámetro
+        now = [fingerprint(proposed(name, FixedTrial(trial.params), data)[0]) for trial in points.values()]
+        extra = [trial for trial in trials if SPACES[name].grid and trial.params not in SPACES[name].designed()]
+        if now == [trial.user_attrs.get("trained") for trial in points.values()] and not extra:
+            return
+    raise ValueError(f"storage: los ensayos de ese estudio {name!r} ya no son los que se proponen; se admite otro.")
 
 
 def _sampler(*entropy: int) -> optuna.samplers.BaseSampler:

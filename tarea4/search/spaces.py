@@ -1,21 +1,27 @@
-"""Qué busca cada estudio de Q4 y Q5: sus hiperparámetros, sus ensayos diseñados y su poda."""
+"""Qué busca cada estudio: sus hiperparámetros, sus ensayos diseñados, su poda y lo que se guarda de cada ensayo."""
 
+import hashlib
 import itertools
+import json
 import operator
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import pandas as pd
 from optuna.pruners import BasePruner, NopPruner, PercentilePruner
 from optuna.trial import BaseTrial
 
-from tarea4.data import Dataset
+from tarea4.data import Dataset, pooled
+from tarea4.evaluation import confusion, evaluate, measured_senses, predict
 from tarea4.models import plain, regularised
 from tarea4.report.words import number, percent, scientific
 from tarea4.search.recipes import BUDGET_2020, Recipe, layer_sizes, widest
-from tarea4.training import Training
+from tarea4.statistics import calibration
+from tarea4.training import Run, Training
 
 SIZES_2020 = "40-50-15"  # las capas de «Try 01», la respuesta a Q3
 PLAIN_SIZES = [SIZES_2020] + ["-".join([str(n)] * k) for k in (1, 2, 3) for n in (10, 20, 40, 60, 100)]
@@ -111,7 +117,7 @@ def _grid_points() -> list[dict[str, float | str]]:
 def _random_points() -> list[dict[str, float]]:
     rng, names = np.random.default_rng(0), ("dropout", "log10_alpha_l1", "log10_alpha_l2")
     low, high = [0.0, MIN_EXPONENT - 1, MIN_EXPONENT - 1], [0.5, -1, -1]
-    return [dict(zip(names, map(float, point), strict=True)) for point in rng.uniform(low, high, (60, 3))]
+    return [dict(zip(names, map(float, point), strict=True)) for point in rng.uniform(low, high, (45, 3))]
 
 
 SPACES = {
@@ -126,6 +132,38 @@ SPACES = {
     "q5-libre": Space("capas y receta, sin límite de parámetros",
         partial(_suggest_recipe, budget=None), lambda: [NOISY], pruner=PercentilePruner(40, 6, 5)),
 }  # fmt: skip
+
+
+def proposed(name: str, trial: BaseTrial, data: Dataset) -> tuple[Training, Dataset]:
+    """Lo que entrena un ensayo de ese estudio, y con qué imágenes."""
+    found = SPACES[name].suggest(trial, data)
+    if not isinstance(found, Recipe):
+        return found, data
+    images = pooled(data) if found.pool else data
+    return found.training(images, train_metrics=False), images
+
+
+def fingerprint(training: Training) -> str:
+    """Resumen de lo que se entrena, red y opciones, sin los nombres que Keras numera: cambia si cambia la receta."""
+    config = json.dumps(keras.saving.serialize_keras_object(training.model), sort_keys=True)
+    config = re.sub('"(name|shared_object_id)": [^,}]+', "", config)
+    parts = [config, training.epochs, training.batch_size, training.augment is not None]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def measure(run: Run, tested: Dataset | None) -> dict[str, float | list]:
+    """Lo que se guarda de un entrenamiento: la historia, con cinco cifras, y, si se dan datos, lo medido en prueba."""
+    senses = measured_senses([run]) if "train_loss" in run.history else ["val_"]
+    keys = [sense + metric for sense in senses for metric in ("loss", "accuracy")]
+    history = {key: [float(f"{x:.5g}") for x in run.history[key]] for key in keys}
+    kept = {"val_accuracy": run.best("val_accuracy"), "history": history}
+    if tested is None:
+        return kept
+    probabilities = predict(run.model, tested.x_test)
+    matrix = confusion(tested.y_test, probabilities.argmax(axis=1), tested.n_classes)
+    kept |= {f"test_{name}": value for name, value in evaluate(run.model, tested.x_test, tested.y_test).items()}
+    ece = calibration(tested.y_test, probabilities).ece
+    return kept | {"ece": ece, "errors": (matrix.sum(axis=1) - np.diag(matrix)).tolist()}
 
 
 def shown(name: str, value) -> str:

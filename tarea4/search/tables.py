@@ -1,16 +1,34 @@
-"""Un estudio, y lo guardado de «Más allá», en frases y en tablas."""
+"""Los estudios guardados, sus puntos y los pasos de la atribución, en frases y en tablas."""
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import optuna
 import pandas as pd
 from IPython.display import HTML, Markdown
+from optuna.trial import TrialState
 
+from tarea4.data import Dataset
 from tarea4.report.html import table
-from tarea4.report.words import days, mean_and_spread, number, plural
-from tarea4.search.reading import front
+from tarea4.report.words import days, layers, mean_and_spread, number, plural
+from tarea4.search import reading, stages
+from tarea4.search.recipes import Recipe
 from tarea4.search.run import FINISHED
-from tarea4.search.spaces import LABELS, SPACES, shown
+from tarea4.search.spaces import LABELS, shown
+from tarea4.search.stages import RECIPES, SPACES, STEPS
+
+NOTHING = Markdown("Esto se hizo con MNIST y 50 épocas: con otros datos o menos épocas, no hay nada que enseñar.")
+FIELDS = LABELS | {"batch_norm": "normalización por lotes", "label_smoothing": "suavizado de etiquetas"}
+FIELDS |= {"epsilon": "perturbación de FGSM", "pool": "imagen reducida", "augment": "transformaciones afines"}
+LONGEST = STEPS[-1]
+BEYOND = {"imagen reducida": LONGEST, "imagen reducida, suavizado de etiquetas": "imagen reducida"}
+BEYOND |= {"imagen reducida, FGSM": "imagen reducida", "grande": LONGEST, "grande, FGSM": "grande"}
+BEYOND |= {"grande, transformaciones afines": "grande"}  # con qué se compara cada receta de «Más allá»
+
+
+def when_stored(trials: pd.DataFrame | pd.Series, show: Callable[[], HTML | Markdown]) -> HTML | Markdown:
+    """Lo que devuelve `show` o, si no hay ensayos porque los guardados son de otros datos, una frase que lo dice."""
+    return show() if len(trials) else NOTHING
 
 
 def study_table(trials: pd.DataFrame, n: int = 10) -> HTML:
@@ -34,62 +52,100 @@ def study_summary(study: optuna.Study, trials: pd.DataFrame) -> str:
     return f"{finished}, {days(trials['date'])}, {using}"
 
 
-def studies_summary(studies: dict[str, optuna.Study], trials: dict[str, pd.DataFrame]) -> str:
-    """Lo de `study_summary`, en una lista de los estudios que tienen ensayos."""
-    told = {name: study_summary(study, trials[name]) for name, study in studies.items() if len(trials[name])}
-    lines = [f"- {name}: {SPACES[name].title}. {summary}" for name, summary in told.items()]
-    return "\n".join(lines) or "Los estudios no tienen ensayos con estos datos: `n_trials` los corre."
+def studies_table(caption: str) -> HTML:
+    """Por estudio guardado: qué es, sus entrenamientos, cuántos se podaron, la menor pérdida y las horas."""
+    rows = []
+    for name, space in SPACES.items():
+        trials = reading.trials_table(reading.published(name))
+        counts = [len(trials), trials["pruned"].sum(), trials.loc[0, "parameters"]]
+        hours = number(trials["seconds"].sum() / 3600, 1)
+        rows.append((name, space.title, number(trials.loc[0, "val_loss"]), *(number(n, 0) for n in counts), hours))
+    titles = ["Estudio", "Qué prueba", "Menor pérdida", "Entrenamientos", "Podados", "Parámetros del mejor", "Horas"]
+    return table(pd.DataFrame(rows, columns=titles), caption)
 
 
-def grid_table(losses: pd.DataFrame) -> pd.DataFrame:
-    """Los números de un mapa de calor, de `tarea4.search.reading.grid_losses`."""
-    rows, columns = ([shown(values.name, value) for value in values] for values in (losses.index, losses.columns))
-    texts = losses.map(number, na_action="ignore").set_axis(rows).set_axis(columns, axis=1)
-    return texts.rename_axis(f"{LABELS[losses.index.name]} \\ {LABELS[losses.columns.name]}").reset_index()
+def totals() -> str:
+    """Cuánto se ha probado en todos los estudios guardados, también lo que se descartó, y lo que costó."""
+    trials = [t for name in SPACES for t in reading.published(name).get_trials(deepcopy=False, states=FINISHED)]
+    distinct = len({trial.user_attrs.get("trained", trial.number) for trial in trials})
+    pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
+    hours = number(sum(trial.duration.total_seconds() for trial in trials) / 3600, 1)
+    settings = plural(distinct, "configuración distinta", "configuraciones distintas")
+    ended = f"los descartados y {plural(pruned, 'podado')}"
+    return f"{plural(len(trials), 'entrenamiento')} de {settings}, contados {ended}: {hours} horas"
 
 
-def front_table(trials: pd.DataFrame) -> pd.DataFrame:
-    """Los ensayos del frente de Pareto, de menos a más parámetros."""
-    best = front(trials)
-    sizes = [number(n, 0) for n in best["parameters"]]
-    return pd.DataFrame({"Parámetros": sizes, "Pérdida": best["val_loss"].map(number)})
+def points_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Lo medido en los `points` de una rejilla, de menor a mayor pérdida."""
+    means = [f"{number(row.val_loss)} ±\N{NO-BREAK SPACE}{number(row.spread)}" for row in found.itertuples()]
+    columns = {"Parámetros": [number(n, 0) for n in found["parameters"]], "Pérdida de validación": means}
+    columns |= {"Mejor época": [number(n, 0) for n in found["best_epoch"]], "Semillas": found["n"]}
+    first = found.columns[0]
+    return pd.DataFrame({LABELS.get(first, first).capitalize(): found[first]} | columns)
 
 
-def when_enough(trials: pd.DataFrame, n: int, show: Callable[[], HTML | Markdown]) -> HTML | Markdown:
-    """Lo que devuelve `show`, o por qué no se enseña si el estudio tiene menos de `n` ensayos terminados."""
-    few = f"El estudio tiene {plural(len(trials), 'ensayo')} con estos datos, y hacen falta {n}: `n_trials`."
-    return show() if len(trials) >= n else Markdown(few)
+def finalists_table(finalists: pd.DataFrame, trials: pd.DataFrame, caption: str) -> HTML:
+    """De cada finalista, lo que dio en la búsqueda y lo que da con las semillas que eligen."""
+    found = reading.points(finalists, ["trial"])
+    first = found["trial"].map(trials.set_index("number")["val_loss"]).map(number)
+    frame = points_table(found.rename(columns={"trial": "Ensayo"}).astype({"Ensayo": int}))
+    return table(frame.assign(**{"Pérdida en la búsqueda, con una semilla": first}), caption)
 
 
-def beyond_summary(further: pd.DataFrame) -> str:
-    """Cuándo y con qué se hicieron los resultados guardados por `tarea4.search.beyond`, en una frase."""
-    if further.empty:
-        return "No hay resultados guardados: `make mas-alla` los hace."
-    versions = sorted({f"Keras {each['keras']} y TensorFlow {each['tensorflow']}" for each in further["versions"]})
-    return (
-        f"{plural(len(further), 'entrenamiento')}, {days(pd.to_datetime(further['date']))}, con "
-        f"{' o '.join(versions)}: {number(further['seconds'].sum() / 3600, 1)} horas de entrenamiento en total."
-    )
+def like_q4(recipe: Recipe, setting: dict[str, float]) -> Recipe:
+    """La red de Q4 con las capas de una receta, dicha como receta para ver en qué difieren."""
+    return Recipe(recipe.hidden_sizes, **setting, batch_norm="solo la primera capa", epochs=recipe.epochs)
 
 
-def beyond_table(further: pd.DataFrame) -> HTML:
-    """Por receta: lo medido en prueba, parámetros, semillas, épocas y segundos."""
-    caption = "Lo que dan las recetas de «Más allá», media y desviación típica de las semillas"
-    return _by_recipe(further, caption, lambda group: {
-        "Exactitud en prueba (%)": mean_and_spread(group["test_accuracy"], 2, 100),
-        "Pérdida en prueba": mean_and_spread(group["test_loss"]), "Parámetros": number(group["parameters"].iloc[0], 0),
-        "Semillas": len(group), "Épocas": len(group["history"].iloc[0]["val_loss"]),
-        "ECE": mean_and_spread(group["ece"]), "Segundos por semilla": mean_and_spread(group["seconds"], 0),
-    })  # fmt: skip
+def changed(recipe: Recipe, reference: Recipe) -> dict[str, tuple[str, str]]:
+    """Por campo en que dos recetas difieren, lo que dice la primera y lo que dice la otra."""
+    told = {}
+    for field in fields(Recipe):
+        values = (getattr(each, field.name) for each in (recipe, reference))
+        ours, theirs = (layers(v) if isinstance(v, list | tuple) else shown(field.name, v) for v in values)
+        told |= {FIELDS[field.name]: (ours, theirs)} if ours != theirs else {}
+    return told
 
 
-def digit_errors_table(further: pd.DataFrame) -> HTML:
-    """Por receta, los fallos en prueba de cada clase, media de las semillas."""
-    return _by_recipe(further, "Fallos en prueba por dígito verdadero, media de las semillas", lambda group: {
-        str(i): number(n, 1) for i, n in pd.DataFrame(group["errors"].tolist()).mean().items()
-    })  # fmt: skip
+def recipe_table(recipe: Recipe, reference: Recipe, caption: str) -> HTML:
+    rows = [(name.capitalize(), theirs, ours) for name, (ours, theirs) in changed(recipe, reference).items()]
+    return table(pd.DataFrame(rows, columns=["", "De partida", "Receta"]), caption)
 
 
-def _by_recipe(further: pd.DataFrame, caption: str, row: Callable[[pd.DataFrame], dict]) -> HTML:
-    groups = [] if further.empty else further.groupby("model", sort=False)
-    return table(pd.DataFrame([{"Receta": name} | row(group) for name, group in groups]), caption)
+def steps(data: Dataset) -> pd.DataFrame:
+    """Los pasos de la atribución y las recetas de «Más allá», en su orden: `model`, `seed` y lo medido."""
+    stored = {name: reading.stored(name, data) for name in ("atribucion", "mas-alla")}
+    found = pd.concat(table.rename(columns={"step": "model", "recipe": "model"}) for table in stored.values())
+    order = [*STEPS, *RECIPES]
+    return found.sort_values(["model", "seed"], key=lambda c: c.map(order.index) if c.name == "model" else c)
+
+
+def references(setting: dict[str, float]) -> dict[str, str]:
+    """De cada paso, el anterior; el de las capas, el de las alfas solo si el ajuste de Q4 las lleva."""
+    before = dict(zip(STEPS[1:], STEPS, strict=False))
+    return before if setting["alpha_l1"] + setting["alpha_l2"] else before | {"+ capas": "+ dropout"}
+
+
+def steps_table(measured: pd.DataFrame, data: Dataset, caption: str) -> HTML:
+    """De cada paso de `steps`, con qué se compara, en qué difiere y lo medido."""
+    winner, trained, rows = reading.q4_winner(data), stages.steps(data) | RECIPES, []
+    recipes = {name: each for name, each in trained.items() if isinstance(each, Recipe)}
+    compared = references(winner) | BEYOND
+    recipes["+ capas"] = like_q4(recipes["+ ruido y optimizador"], winner)
+    for name, group in measured.groupby("model", sort=False):
+        other = compared.get(name)
+        change = f"frente a «{other}», lo que dice su nombre" if other else "—"
+        if {name, other} <= recipes.keys():
+            told = changed(recipes[name], recipes[other]).items()
+            change = f"frente a «{other}», {'; '.join(f'{k}: {ours}' for k, (ours, _) in told) or 'nada: ya era así'}"
+        losses = [mean_and_spread(group[f"{split}_loss"]) for split in ("val", "test")]
+        accuracy = mean_and_spread(group["test_accuracy"], 2, 100)
+        rows.append((name, change, number(group["parameters"].iloc[0], 0), *losses, accuracy))
+    measures = ["Pérdida, validación", "Pérdida, prueba", "Exactitud (%), prueba"]
+    return table(pd.DataFrame(rows, columns=["Red", "Qué cambia", "Parámetros", *measures]), caption)
+
+
+def digit_errors_table(measured: pd.DataFrame, caption: str) -> HTML:
+    """Por red, los fallos en prueba de cada clase, media de las semillas."""
+    by_digit = pd.DataFrame(measured["errors"].tolist()).groupby(measured["model"].to_numpy(), sort=False).mean()
+    return table(by_digit.map(number, decimals=1).rename_axis("Red").reset_index(), caption)

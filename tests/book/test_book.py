@@ -63,7 +63,7 @@ def test_every_page_of_the_contents_is_built(pages):
 
 
 def test_every_run_is_told(pages):
-    """«Cómo y cuándo se corrió» tiene una fila por cuaderno publicado."""
+    """«Cómo y cuándo se ejecutó» tiene una fila por cuaderno publicado."""
     rows = re.findall(r"<td>(Q\d)</td>", pages["como-se-corrio"])
     assert rows == sorted(path.stem.upper() for path in BOOK.glob("*.ipynb"))
 
@@ -113,7 +113,7 @@ def test_reruns_appear_in_the_book(tmp_path):
 
 
 def test_a_half_run_notebook_stops_the_build(tmp_path):
-    """Una corrida que se quedó a medias detiene la construcción, que dice cuál es."""
+    """Una repetición que se quedó a medias detiene la construcción, que dice cuál es."""
     book = copy(tmp_path)
     (book / "corridas").mkdir()
     notebook = nbformat.read(book / "q1.ipynb", as_version=4)

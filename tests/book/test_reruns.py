@@ -22,7 +22,7 @@ PARAMETERS = {
     "q2": {"hidden_sizes": [12], "n_bins": 5},
     "q3": {"hidden_sizes": [12, 8], "candidates": [[4], [12, 8]], "loss_threshold": 0.5, "accuracy_threshold": 0.8},
     "q4": REGULARISED | {"hidden_sizes": [12, 8, 8]},
-    "q5": REGULARISED | {"candidates": [[12, 8, 8], [8, 8, 8]], "epochs_best": 2},
+    "q5": REGULARISED | {"hidden_sizes": [12, 8, 8]},
 }
 
 
@@ -116,7 +116,7 @@ def test_useless_data_stop_the_notebook(value, sentence, tmp_path, other_data):
         (
             "q1",
             {"alpha_l1": 10, "dropout": 0.9, "epochs": 4},
-            ["Veredicto: es preferible el modelo simple", "es preferible el modelo simple.**"],
+            ["Veredicto: es preferible el modelo simple", "**Según estas semillas, es preferible el modelo simple"],
         ),
         (
             "q4",
@@ -128,8 +128,8 @@ def test_useless_data_stop_the_notebook(value, sentence, tmp_path, other_data):
         ),
         (
             "q5",
-            {"dropout": 0.9, "alpha_l1": 10, "candidates": [[40, 50, 15], [8]], "epochs": 4, "epochs_best": 1},
-            ["no alcanzado", "fuera de lo que da la semilla"],
+            {"dropout": 0.9, "alpha_l1": 10, "hidden_sizes": [8], "epochs": 4, "seeds": [0, 1, 2]},
+            ["cambiar también la receta mejora", "Esto se hizo con MNIST"],
         ),
     ],
 )

@@ -212,7 +212,7 @@ def test_internal_links_exist(site):
 
 
 def test_a_rerun_is_compared_with_the_published(site, tmp_path):
-    """Una repetición hecha con papermill aparece en «Corridas» con sus parámetros, las diferencias y su enlace."""
+    """Una repetición hecha con papermill aparece en «Repeticiones» con sus parámetros, las diferencias y su enlace."""
     assert "Aún no hay ninguna" in (site / "corridas.html").read_text("utf-8")
     book = copy(tmp_path)
     (book / "corridas").mkdir()

@@ -1,17 +1,18 @@
-"""Las respuestas y las afirmaciones de los cinco capítulos cambian cuando cambia lo medido, y solo por lo que toca.
+"""Las respuestas y las afirmaciones de Q1 a Q4 cambian cuando cambia lo medido, y solo por lo que toca.
 
 En todas las tablas la prueba contradice a la validación, y una semilla pesa más que la diferencia entre dos modelos.
 """
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
-from samples import SEEDS, measured, reached
+from samples import cells, make_run, measured, reached
 
-from tarea4.evaluation import best_model
-from tarea4.report import claims, q1, q2, q5, words
-from tarea4.statistics import compare
-from tarea4.training import SENSES
+from tarea4.report import claims, q1, q2, words
+from tarea4.statistics import compare, prediction_interval
+from tarea4.training import SENSES, Run
 
 BETTER, SAME, WORSE = 0.32, 0.35, 0.38  # pérdidas de validación frente a la de referencia, SAME
 
@@ -30,29 +31,172 @@ def sentence(rows: pd.DataFrame, column: str, name: str, other: str, said: str, 
     return words.verdict(said, other_said, column.split("_")[1], compare(rows, name, other, column), where)
 
 
+def fitted(**models: dict[str, float]) -> pd.DataFrame:
+    """Tabla como la de `q1.fits`; lo que no se dice de un modelo no se parece a nada."""
+    other = {"train_first": 0.91, "val_first": 0.72, "gap_first": -0.19, "gap_best": 0.53, "gap_last": 0.64}
+    other |= {"accuracy_first": 0.81, "accuracy_best": 0.83, "accuracy_last": 0.82, "epochs": 9, "best_epoch": 4}
+    return measured({name: other | means for name, means in models.items()}).assign(epochs=9)
+
+
+MEMORISES = {"train_best": 0.2, "train_last": 0.06, "val_best": 0.4, "val_last": 0.7}
+LEARNS = {"train_best": 0.21, "train_last": 0.12, "val_best": 0.41, "val_last": 0.45}
+DIVERGES = {"train_best": 0.2, "train_last": 0.8, "val_best": 0.4, "val_last": 0.9}
+
+
+@pytest.mark.parametrize(("losses", "does"), [(MEMORISES, "se"), (LEARNS, "no se"), (DIVERGES, "no se")])
+def test_q1_overfitting_is_validation_rising_while_training_falls(losses, does):
+    """Se sobreajusta quien sigue bajando en entrenamiento y sube en validación; quien empeora en los dos, no."""
+    rows = fitted(otro=MEMORISES | {"val_last": 0.42}, simple=losses)
+    mean = rows[rows["model"] == "simple"].mean(numeric_only=True)
+    least, end, first, last = (
+        words.number(mean[name]) for name in ("val_best", "val_last", "train_first", "train_last")
+    )
+    assert q1.overfitting(rows, "simple") == (
+        f"El simple {does} sobreajusta: su pérdida de validación baja a {least} y acaba en {end}; la de entrenamiento "
+        f"va de {first} a {last}. Su mejor época ronda la 4."
+    )
+    assert q1.overfitting(rows.assign(epochs=1), "simple") == "Con una sola época no se ve si el simple se sobreajusta."
+
+
+def test_q1_overfitting_begins_a_quarter_above_the_minimum():
+    """La frontera es la que dice el capítulo: una cuarta parte por encima del mínimo."""
+    row = {"model": "a", "train_best": 0.2, "train_last": 0.1, "val_best": 0.4}
+    assert [q1.overfits(pd.DataFrame([row | {"val_last": last}]), "a") for last in (0.499, 0.501)] == [False, True]
+
+
+def test_q1_fits_are_the_first_best_and_last_epoch():
+    """De cada entrenamiento, su primera época, su mejor, que no es la última, y su última; la brecha, con su signo."""
+    runs = {"a": [make_run(4), make_run(1, n_epochs=6, best=2)], "b": [make_run(2)]}
+    rows = q1.fits(runs)
+    assert rows[["model", "seed", "epochs", "best_epoch"]].to_numpy().tolist() == [
+        ["a", 4, 5, 3], ["a", 1, 6, 2], ["b", 2, 5, 3]
+    ]  # fmt: skip
+    for row, run in zip(rows.itertuples(), [*runs["a"], *runs["b"]], strict=True):
+        for when, i in {"first": 0, "best": run.best_epoch - 1, "last": row.epochs - 1}.items():
+            train, val = run.history["train_loss"][i], run.history["val_loss"][i]
+            found = [getattr(row, f"{name}_{when}") for name in ("train", "val", "gap", "accuracy")]
+            assert found == [train, val, val - train, run.history["val_accuracy"][i]]
+
+
+def test_q1_gaps_are_by_epoch_and_seed():
+    """La brecha, por época contada desde 1 y por semilla, es la validación menos el entrenamiento evaluado."""
+    runs = {"a": [make_run(4), make_run(1)], "b": [make_run(2, n_epochs=3)]}
+    found = q1.gaps(runs)
+    assert list(found) == ["a", "b"]
+    assert (found["a"].columns.tolist(), found["b"].index.tolist()) == ([4, 1], [1, 2, 3])
+    for run in runs["a"]:
+        for epoch in range(1, 6):
+            losses = (run.history[f"{sense}_loss"][epoch - 1] for sense in ("val", "train"))
+            assert found["a"].loc[epoch, run.seed] == pytest.approx(np.subtract(*losses))
+
+
+def test_q1_reads_the_gap():
+    """La brecha de cada modelo, de la primera época a la última, y cuál es mayor al final, si se distinguen."""
+    simple, wide = {"gap_first": -0.31, "gap_last": 0.6}, {"gap_first": -0.22, "gap_last": 0.66}
+    rows = fitted(simple=simple, regularizado=wide)
+    mean = rows.groupby("model")[["gap_first", "gap_last"]].mean().map(words.number)
+    (a, b), (c, d) = (mean.loc[name] for name in ("simple", "regularizado"))
+    text = q1.gap_reading(rows)
+    assert text.startswith(
+        f"De la primera época a la última, la brecha de pérdida del simple va de {a} a {b}; la del regularizado va de "
+        f"{c} a {d}. En la última, es mayor la del regularizado (diferencia de pérdida de −0,0600, intervalo del 95"
+    )
+    assert "es mayor la del simple (" in q1.gap_reading(fitted(simple=wide, regularizado=simple))
+    assert "no las distinguen (" in q1.gap_reading(fitted(simple=simple, regularizado=simple))
+    assert q1.gap_reading(rows[rows["model"] == "simple"]).endswith(f"del simple va de {a} a {b}.")
+    assert "En la última, " not in q1.gap_reading(rows[rows["seed"] == 3])
+
+
+FITTED = fitted(simple=MEMORISES, regularizado=LEARNS)
+WINS = {BETTER: "gana con 5 de 5 semillas", WORSE: "gana con 0 de 5 semillas"}
+
+
 @pytest.mark.parametrize(
-    ("loss", "choice"),
+    ("loss", "choice", "why"),
     [
-        (BETTER, "es preferible el modelo regularizado"),
-        (WORSE, "es preferible el modelo simple"),
-        (SAME, "ninguno es preferible"),
+        (BETTER, "es preferible el modelo regularizado", ": el simple se sobreajusta y él no"),
+        (WORSE, "es preferible el modelo simple", ", aunque se sobreajusta y el otro no"),
     ],
 )
-def test_q1_prefers_what_validation_prefers(loss, choice):
-    """Q1 prefiere el de menor pérdida de validación, diga lo que diga la prueba, y da la exactitud de la prueba."""
+def test_q1_prefers_what_validation_prefers_and_says_why(loss, choice, why):
+    """Q1 prefiere el de menor pérdida de validación y dice quién se sobreajusta; si la prueba lo contradice, «pero»."""
     rows = table({"simple": SAME, "regularizado": loss})
-    pair = "regularizado", "simple", "el modelo regularizado", "el simple"
-    said = [sentence(rows, column, *pair) for column in ("val_loss", "test_accuracy")]
-    assert q1.answer(rows) == (choice, f"**Según estas semillas, {choice}.** {said[0]} {said[1]}")
+    answer = q1.answer(rows, FITTED)
+    assert answer.verdict == f"{choice}, pero en el conjunto de prueba acierta menos"
+    assert answer.text.startswith(
+        f"**Según estas semillas, {choice}, pero en el conjunto de prueba acierta menos{why}.** En el conjunto de "
+    )
+    agreed = q1.answer(rows.assign(test_accuracy=1 - rows["val_loss"]), FITTED)
+    assert agreed.verdict == choice
+    assert agreed.text.startswith(
+        f"**Según estas semillas, {choice}{why}.** En el conjunto de prueba, la exactitud del regularizado"
+    )
+    assert agreed.text.count(WINS[loss]) == 2
+    assert agreed.text.endswith(" ".join(q1.overfitting(FITTED, name) for name in ("simple", "regularizado")))
 
 
-def test_q1_with_one_model_asks_for_both():
-    """Con un solo modelo, Q1 da su exactitud de validación y dice cómo compararlo."""
-    answer = q1.answer(table({"simple": 0.2}))
+def test_q1_says_when_both_or_none_overfit():
+    """Si los dos se sobreajustan se dice, y si ninguno, no se da por causa."""
+    rows = table({"simple": SAME, "regularizado": BETTER}).assign(test_accuracy=0.5)
+    chosen = "**Según estas semillas, es preferible el modelo regularizado"
+    both, none = fitted(simple=MEMORISES, regularizado=MEMORISES), fitted(simple=LEARNS, regularizado=LEARNS)
+    assert q1.answer(rows, both).text.startswith(f"{chosen}, aunque los dos se sobreajustan.**")
+    assert q1.answer(rows, none).text.startswith(f"{chosen}.**")
+
+
+def test_q1_versus_says_what_each_gives_and_how_often_it_wins():
+    """Las medias, la diferencia con su signo y su intervalo, y las semillas en que gana, por parejas, en su sentido."""
+    rows = table({"simple": SAME, "regularizado": BETTER})
+    rows.loc[(rows["model"] == "regularizado") & (rows["seed"] == 3), "val_loss"] = 0.9  # pierde con una semilla
+    by_seed = rows.pivot(index="seed", columns="model", values="val_loss")
+    difference = by_seed["regularizado"] - by_seed["simple"]
+    ours, theirs, apart = map(words.number, (*by_seed[["regularizado", "simple"]].mean(), difference.mean()))
+    bounds = words.interval(compare(rows, "regularizado", "simple", "val_loss"))
+    assert q1.versus(rows, "val_loss", "regularizado", "simple") == (
+        f"En validación, la pérdida del regularizado es {ours} y la del simple, {theirs}: estas semillas no las "
+        f"distinguen (diferencia de {apart}, intervalo del 95\xa0% {bounds}; gana con 4 de 5 semillas).",
+        "sin diferencia",
+    )
+    said, found = q1.versus(rows, "test_accuracy", "simple", "regularizado")
+    assert found == "mejor"  # la prueba dice lo contrario
+    assert said.startswith("En el conjunto de prueba, la exactitud del simple es 85,0")
+    assert re.search(r"\(diferencia de 3,0\d puntos, intervalo del 95\s% \[\d,.*; gana con 5 de 5 semillas\)\.$", said)
+
+
+def test_q1_with_a_tie_prefers_nothing():
+    """Si las semillas no distinguen las pérdidas, la respuesta lo dice y da las dos."""
+    answer = q1.answer(table({"simple": SAME, "regularizado": SAME}), FITTED)
+    assert answer.verdict == "estas semillas no dicen cuál es preferible"
+    assert answer.text.startswith("**Estas semillas no dicen cuál es preferible.** En el conjunto de prueba, ")
+
+
+def test_q1_with_one_seed_prefers_nothing():
+    """Con una semilla no se prefiere ninguno ni se da un intervalo, pero se dice lo que dio y si se sobreajustó."""
+    rows = table({"simple": SAME, "regularizado": BETTER})
+    one, fit = rows[rows["seed"] == 4], FITTED[FITTED["seed"] == 4]
+    answer = q1.answer(one, fit)
+    assert answer.verdict == "una sola semilla no dice cuál es preferible"
+    assert answer.text.startswith("**Una sola semilla no dice cuál es preferible.** Con ella, el simple da pérdida 0,6")
+    assert answer.text.endswith(q1.overfitting(fit, "regularizado"))
+    assert "intervalo" not in answer.text
+    late = reached({name: dict.fromkeys(SENSES, [1] * 5) for name in ("simple", "regularizado")})
+    found = q1.claims(one, late[late["seed"] == 4])
+    assert {claim.outcome for claim in found} == {"estas semillas no lo deciden"}
+    assert not re.search("∞|no definido|nan", str(found))
+
+
+def test_q1_with_one_model_says_what_it_measured():
+    """Con un solo modelo, Q1 da su prueba, su validación y si se sobreajusta, y dice cómo compararlo."""
+    rows = table({"simple": 0.2})
+    answer = q1.answer(rows, FITTED)
+    loss = words.mean_and_spread(rows["val_loss"])
     assert answer.verdict == "sin comparación"
-    assert answer.text.startswith("Solo se ha entrenado el modelo simple: 50,00 ±\xa0")
-    assert answer.text.endswith(" % de exactitud en validación. Para compararlo con el otro, `model` debe ser «ambos».")
-    (claim,) = q1.claims(reached({"simple": dict.fromkeys(SENSES, [1] * 5)}))
+    assert answer.text == (
+        f"**Solo se ha entrenado un modelo**: el simple da {words.in_test(rows, 'simple')}. En validación, pérdida "
+        f"{loss} y exactitud {words.mean_and_spread(rows['val_accuracy'], 2, 100)} %. "
+        f"{q1.overfitting(FITTED, 'simple')} Para compararlo con el otro, `model` debe ser «ambos»."
+    )
+    (claim,) = q1.claims(rows, reached({"simple": dict.fromkeys(SENSES, [1] * 5)}))
     assert claim.outcome == "sin comparación"
 
 
@@ -68,41 +212,130 @@ def test_q1_counts_what_only_one_model_gets_right():
     assert sentence.endswith("es de 3,25 puntos.")
     assert "p < 0,0001" in q1.disagreement(y, predictions | {"simple": np.ones(100, int)})
     assert "hacen falta los dos" in q1.disagreement(y, {"simple": y})
+    same = q1.disagreement(y, {"simple": predictions["simple"], "regularizado": predictions["simple"] * 2})
+    assert same == "Con esta semilla, los dos modelos aciertan las mismas imágenes de las 100 de prueba."
 
 
 EARLY, LATE, NEVER = [1, 2, 1, 2, 1], [5, 6, 6, 5, 6], [None] * 5
 
 
-def test_q1_claims_look_at_their_own_sense():
-    """Cada sentido tiene su desenlace, y la rapidez sale de los segundos, no de las épocas."""
-    rows = reached(
-        {
-            "simple": {"": LATE, "train_": EARLY, "val_": NEVER},
-            "regularizado": {"": EARLY, "train_": [4, None, 3, 4, 3], "val_": NEVER},
-        },
-        {"simple": 1.0, "regularizado": 20.0},  # segundos por época: llega antes y tarda más
-    )
-    running, evaluated, validation, quicker = q1.claims(rows)
-    assert [claim.outcome for claim in (running, evaluated, validation, quicker)] == [
-        "se confirma", "se refuta", "estas semillas no lo deciden", "se refuta"
+@pytest.mark.parametrize(
+    ("ours", "theirs", "outcome", "said"),
+    [
+        (EARLY, LATE, "mejor", "Las épocas del regularizado menos las del simple: −4,2, intervalo del 95\xa0% [−"),
+        (LATE, EARLY, "peor", "Las épocas del regularizado menos las del simple: 4,2, intervalo del 95\xa0% ["),
+        (EARLY, [2, 1, 1, 2, 1], "sin diferencia", "Las épocas del regularizado menos las del simple: 0,0, "),
+        (EARLY, [2, 3, 2, 3, 2], "sin diferencia", "Las épocas del regularizado menos las del simple: −1,0."),
+        (LATE, NEVER, "mejor", "Llega siempre el regularizado; el otro, nunca."),
+        (NEVER, LATE, "peor", "Llega siempre el simple; el otro, nunca."),
+        (NEVER, NEVER, "sin diferencia", "Antes que el otro, el regularizado llega con 0 de 5 semillas; el simple "),
+        ([9, None, 9, 9, 9], EARLY, "sin diferencia", "Antes que el otro, el regularizado llega con 0 de 5 semillas; "
+         "el simple llega con 5 de 5 (prueba de los signos, p = 0,0625)."),
+        ([1, 1, 1, 1, None], [2, 3, 4, None, None], "sin diferencia", "Antes que el otro, el regularizado llega con 4 "
+         "de 5 semillas; el simple llega con 0 de 5 (prueba de los signos, p = 0,1250)."),
+    ],
+)  # fmt: skip
+def test_q1_judges_who_arrives_sooner(ours, theirs, outcome, said):
+    """Si llegan todas, la diferencia de épocas; siempre contra nunca no es un empate; y si no, los signos."""
+    arrivals = reached({"simple": {"val_": theirs}, "regularizado": {"val_": ours}})
+    sentence, found = q1.sooner(arrivals, "regularizado", "simple")
+    assert (found, sentence[: len(said)]) == (outcome, said)
+
+
+def test_q1_signs_decide_with_enough_seeds():
+    """Con seis semillas o más, llegar antes con todas decide aunque alguna no llegue: p = 2 / 2⁶."""
+    rows = [("regularizado", s, s + 9 if s else pd.NA, s + 9 if s else 31) for s in range(6)]
+    rows += [("simple", s, s + 1, s + 1) for s in (3, 0, 5, 1, 2, 4)]
+    arrivals = pd.DataFrame(rows, columns=["model", "seed", "epoch", "epochs_waited"]).astype({"epoch": "Int64"})
+    assert q1.sooner(arrivals, "regularizado", "simple")[1] == "peor"
+    said, found = q1.sooner(arrivals, "simple", "regularizado")
+    assert found == "mejor"
+    assert "con 6 de 6 semillas; el regularizado llega con 0 de 6 (prueba de los signos, p = 0,0312)" in said
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "outcome", "p"),
+    [(LATE, NEVER, "mejor", "0,0079"), (NEVER, LATE, "peor", "0,0079"), (EARLY, LATE, "sin diferencia", "1,0000"),
+     ([1, 1, 1, None, 1], NEVER, "mejor", "0,0476"), ([1, 1, 1, None, None], NEVER, "sin diferencia", "0,1667")],
+)  # fmt: skip
+def test_q1_judges_who_arrives_with_more_seeds(ours, theirs, outcome, p):
+    """Solo cuenta cuántas semillas llegan, no cuándo: la prueba exacta de Fisher, con p = 2 / C(10, 5) en 5 a 0."""
+    arrivals = reached({"simple": {"val_": theirs}, "regularizado": {"val_": ours}})
+    sentence, found = q1.easier(arrivals, "regularizado", "simple")
+    assert found == outcome
+    ours, theirs = (words.epochs_reaching(epochs) for epochs in (ours, theirs))
+    assert sentence == f"El regularizado {ours}; el simple {theirs} (Fisher, p = {p})."
+
+
+def test_q1_claims_are_what_2020_claimed_and_never_of_the_running_loss():
+    """Cinco desenlaces: la preferencia, y antes y más fácil en cada sentido comparable; la corriente no decide nada."""
+    arrivals = {
+        "simple": {"": NEVER, "train_": EARLY, "val_": NEVER},
+        "regularizado": {"": EARLY, "train_": [4, 5, 3, 4, 3], "val_": LATE},
+    }
+    rows = reached(arrivals, {"simple": 1.0, "regularizado": 20.0})
+    found = q1.claims(table({"simple": SAME, "regularizado": WORSE}), rows)
+    senses = [SENSES["train_"], SENSES["val_"]]
+    assert [claim.statement for claim in found] == [
+        "El modelo regularizado es preferible",
+        *(f"«Agiliza el proceso de optimización»: llega antes a los umbrales ({sense})" for sense in senses),
+        *(f"Es más fácil llegar a los umbrales ({sense}): llegan más semillas" for sense in senses),
+    ]
+    assert [claim.outcome for claim in found] == [
+        "se refuta", "se refuta", "se confirma", "estas semillas no lo deciden", "se confirma"
     ]  # fmt: skip
-    for claim, label in zip((running, evaluated, validation), SENSES.values(), strict=True):
-        assert claim.statement == f"Con el regularizado es más fácil llegar a los umbrales ({label})"
-    assert evaluated.evidence == (
-        "El regularizado llega con 4 de 5 semillas, entre las épocas 3 y 4; el simple llega con 5 de 5 semillas, entre "
-        "las épocas 1 y 2."
+    assert " El regularizado tarda 76,0 ±\xa0" in found[1].evidence
+    assert found[1].evidence.count("; el simple, 1,4 ±\xa0") == 1
+    assert "; el simple, al menos 10,0 ±\xa0" in found[2].evidence  # no llega: cuenta lo entrenado y una época más
+    assert "al menos" not in found[1].evidence
+    swapped = rows.assign(epoch=rows["epoch"].where(rows["sense"] != "", 7))
+    assert q1.claims(table({"simple": SAME, "regularizado": WORSE}), swapped) == found
+
+
+def test_q1_places_the_log_of_2020_among_the_seeds():
+    """Cada cifra de 2020, en su época y columna, con el intervalo de predicción; se cuentan las que caen dentro."""
+    rng = np.random.default_rng(0)
+    history = {metric: [np.nan] * 22 + values for metric, values in q1.LOGGED.items()}
+    history["val_loss"] = [value + 0.5 for value in history["val_loss"]]  # fuera las cinco
+
+    def noisy(seed):
+        return Run(None, seed, {k: [v + 0.01 * rng.standard_normal() for v in vs] for k, vs in history.items()}, 1.0)
+
+    runs = [noisy(seed) for seed in range(6)]
+    shown = q1.logged(runs, True)
+    assert shown.data.endswith(
+        "<p>En las épocas 23 a 27 caen en su intervalo 10 de las 10 cifras de entrenamiento y 5 de las 10 de "
+        "validación.</p>"
     )
-    assert quicker.evidence.startswith("Hasta los umbrales de entrenamiento, el regularizado tarda 28,0 ±\xa0")
-    assert "; el simple, 5,6 ±\xa0" in quicker.evidence
+    header, *rows = cells(shown)
+    assert header == ["Época", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert [row[0] for row in rows] == ["23", "24", "25", "26", "27"]
+    bounds = words.interval(prediction_interval([run.history["val_loss"][24] for run in runs]))
+    assert rows[2][3] == f"0,0745 {bounds}"
+    assert rows[4][2].startswith("0,9785 [")
 
 
-def test_q1_says_when_the_wait_is_a_lower_bound():
-    """Si una semilla no llega, lo que se esperó es «al menos», y solo en ese modelo y en ese sentido."""
-    arrivals = {"simple": {"": [2, 3, None, 2, 2]}, "regularizado": {"": [1, 1, 2, 1, 2]}}
-    others = {"train_": NEVER, "val_": NEVER}
-    quicker = q1.claims(reached({name: senses | others for name, senses in arrivals.items()}))[-1]
-    assert "el regularizado tarda 1,4 ±" in quicker.evidence
-    assert "el simple, al menos 3,8 ±" in quicker.evidence
+def test_q1_only_compares_with_2020_what_is_comparable():
+    """Con otros datos, otra red, una semilla o menos épocas que aquel registro, no se compara."""
+    runs = [Run(None, seed, {metric: [0.1] * 27 for metric in q1.LOGGED}, 1.0) for seed in (0, 1)]
+    short = [Run(None, seed, {metric: [0.1] * 26 for metric in q1.LOGGED}, 1.0) for seed in (0, 1)]
+    assert "<table" in q1.logged(runs, True).data
+    for refused in ((runs, False), (runs[:1], True), (short, True), ([], True)):
+        assert q1.logged(*refused).data.startswith("Las cifras de 2020 solo se comparan con la red regularizada")
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [({}, True), ({"seeds": [7]}, True), ({"hidden_sizes": [9]}, True), ({"data_path": "otros.npz"}, False),
+     ({"dropout": 0.1}, False), ({"alpha_l1": 0.0}, False), ({"alpha_l2": 1.0}, False),
+     ({"hidden_sizes_regularised": [40, 50, 15]}, False)],
+)  # fmt: skip
+def test_q1_knows_the_regularised_network_of_2020(change, same):
+    """La red y los datos son los de 2020 según los parámetros que los deciden."""
+    values = {"data_path": None, "seeds": [0], "epochs": 50, "batch_size": 128, "verbose": False, "model": "ambos"}
+    values |= {"hidden_sizes": [40, 50, 15], "hidden_sizes_regularised": [40, 50, 15, 15], "dropout": 0.2}
+    values |= {"alpha_l1": 70e-15, "alpha_l2": 3e-15, "loss_threshold": 0.08, "accuracy_threshold": 0.98}
+    assert q1.Parameters(**values | change).as_in_2020 is same
 
 
 def test_holm_corrects_a_family():
@@ -130,56 +363,6 @@ def test_best_model_is_compared_with_the_one_it_came_from(loss, verdict):
     assert claims.answer_best(rows, "base", "base", 1, "base") == (
         "es el de partida", "**El mejor de 1 modelo probado es el de partida: base.**"
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("old", "best", "outcomes"),
-    [
-        ((0.97, 0.09), (0.99, 0.06), ["dentro", "superado", "dentro", "superado"]),
-        ((0.97, 0.20), (0.96, 0.06), ["dentro", "no alcanzado", "fuera", "superado"]),
-        ((0.90, 0.08), (0.9752, 0.10), ["fuera", "no se distinguen", "dentro", "no alcanzado"]),
-    ],
-)
-def test_q5_places_2020_among_the_seeds(old, best, outcomes):
-    """Las cifras de 2020 se juzgan con la prueba: dentro o fuera de lo que da su receta, y frente al mejor de hoy."""
-    noise = dict(zip(SEEDS, (-0.009, 0.008, 0.001, -0.002, 0.002), strict=True))
-    rows = pd.DataFrame(
-        {"model": name, "seed": seed, "test_accuracy": accuracy + scale * n, "test_loss": loss - scale * n}
-        | {"val_accuracy": 0.5, "val_loss": 0.5}
-        for name, (accuracy, loss), scale in (("mejor", best, 0.2), ("de 2020", old, 1.5))
-        for seed, n in noise.items()
-    )
-    made = q5.claims(rows, "mejor", "de 2020")
-    assert [claim.outcome.removesuffix(" de lo que da la semilla") for claim in made] == outcomes
-    then, today = (rows[rows["model"] == name]["test_loss"] for name in ("de 2020", "mejor"))
-    spans = [f"de {words.number(v.min())} a {words.number(v.max())}." for v in (then, today)]
-    assert made[2][:2] == ("Aquella red da pérdida 0,0800 en prueba", f"Con 5 semillas va {spans[0]}")
-    assert made[3].statement == "El mejor modelo da pérdida 0,0800 en prueba"
-    assert made[3].evidence == f"El de hoy da {words.mean_and_spread(today)}, {spans[1]}"
-    assert "0,9752" in made[0].statement
-
-
-def test_q5_reads_digits_with_a_model_of_the_size_of_2020():
-    """Para el navegador, el mejor en validación de los que no pasan de 2020, o el menor si pasan todos."""
-    rows = table({"grande": 0.1, "medio": 0.3, "chico": 0.35, "menor": 0.2})
-    sizes = {"grande": 90_000, "medio": 34_775, "chico": 20_000, "menor": 34_776}
-    rows["parameters"] = rows["model"].map(sizes)
-    assert best_model(rows) == "grande"
-    assert q5.best_affordable(rows, ["grande", "medio", "chico", "menor"]) == "medio"
-    assert q5.best_affordable(rows, ["grande", "menor"]) == "menor"
-    assert q5.best_affordable(rows, dict.fromkeys(["grande", "chico"])) == "chico"
-
-
-def test_q5_says_how_much_the_split_moves():
-    """Cada reparto con su validación y su prueba; la diferencia es la de validación, en puntos y con su signo."""
-    last, stratified = table({"red": 0.25}), table({"red": 0.27})
-    said = [words.mean_and_spread(rows[column], 2, 100)
-            for rows in (last, stratified) for column in ("val_accuracy", "test_accuracy")]  # fmt: skip
-    assert q5.split_effect(last, stratified) == (
-        f"Con las últimas imágenes, la exactitud es {said[0]} % en validación y {said[1]} % en prueba. Con el reparto "
-        f"estratificado, la exactitud es {said[2]} % en validación y {said[3]} % en prueba. La elección mueve la "
-        "validación −2,00 puntos."
-    )
 
 
 OUTPUTS = {"softmax": SAME, "sigmoide": BETTER, "lineal": WORSE}  # en validación, softmax acierta más que la sigmoide

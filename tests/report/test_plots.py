@@ -44,6 +44,16 @@ def make_table() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "test_accuracy"]).assign(seconds=[1.0, 2.0, 4.0, 3.0])
 
 
+def make_steps() -> pd.DataFrame:
+    """Pasos con sus semillas; cada columna tiene sus cifras."""
+    names = ["simple", "una receta de nombre muy largo, más que el eje", "+ dropout"]
+    return pd.DataFrame([
+        {"model": name, "seed": seed, "val_accuracy": 0.98 - i / 100 + seed / 1000, "test_accuracy": 0.9 + seed / 500,
+         "val_loss": 0.1 * i + seed / 10, "test_loss": 3 - i}
+        for i, name in enumerate(names) for seed in range(i + 1)
+    ])  # fmt: skip
+
+
 LONG_NAMES = [
     "dropout 0,20, l1 = 10⁻⁴, l2 = 10⁻⁴",
     "una red de nombre tan largo que no cabe en un renglón de la figura, por ancha que la figura sea",
@@ -109,11 +119,15 @@ FIGURES = {
     "fiabilidad": lambda: plots.reliability({"simple": make_calibration(0), "regularizado": make_calibration(1)}),
     "intervalos": lambda: plots.intervals(make_table(), "test_accuracy", references={"2020": 0.9752}),
     "tiempos": lambda: plots.intervals(make_table(), "seconds"),
+    "brecha": lambda: plots.gap({"simple": make_alphas().set_axis(range(1, 6)), "otra": -make_alphas().iloc[:, :1]}),
+    "brecha de una época": lambda: plots.gap({"simple": pd.DataFrame({0: [-0.12]}, index=[1])}),
     "alfas": lambda: plots.sweep({"l1": make_alphas(), "l2": make_alphas() * 2}, "alfa", scale="alpha"),
     "alfa cero": lambda: plots.sweep({"l1": make_alphas().loc[[0]]}, "alfa", "val_accuracy", scale="alpha"),
     "capas": lambda: plots.sweep(make_sizes(), "parámetros", scale="log", references=[("umbral", 0.08)]),
     "penalizaciones": lambda: plots.sweep(make_lines(), "alfa", "nats", scale="log", references=[("bit", 2e-9)]),
     "búsqueda": lambda: plots.diagonal(make_searched()),
+    "pasos": lambda: plots.steps(make_steps(), "accuracy"),
+    "un paso": lambda: plots.steps(make_steps().head(1), "loss"),
 }
 
 
@@ -521,6 +535,28 @@ def test_diagonal_marks_the_one_that_the_search_chose():
     assert (axis.get_xlabel(), axis.get_ylabel()[-15:]) == ("pérdida de validación al buscar", "semillas nuevas")
 
 
+@pytest.mark.parametrize(("n_epochs", "marked"), [(1, True), (15, True), (16, False)])
+def test_gap_draws_the_seeds_and_says_where_they_end(n_epochs, marked):
+    """Media y franja de las semillas por época, con una línea en cero y, al final, su última media con signo."""
+    rng = np.random.default_rng(3)
+    gaps = {name: pd.DataFrame(rng.uniform(0.1, 1, (n_epochs, 3)), index=range(1, n_epochs + 1)) * sign
+            for name, sign in (("regularizado", -1), ("simple", 1))}  # fmt: skip
+    axis = plots.gap(gaps).axes[0]
+    zero, *lines = axis.lines
+    assert zero.get_ydata() == [0, 0]
+    bands = [band for band in axis.collections if isinstance(band, FillBetweenPolyCollection)]
+    for (name, table), line, band, text in zip(gaps.items(), lines, bands, axis.texts, strict=True):
+        assert (line.get_label(), to_hex(line.get_color()).upper()) == (name, drawing.COLOURS[name])
+        np.testing.assert_allclose(line.get_xydata(), np.column_stack([table.index, table.mean(axis=1)]))
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert (heights.min(), heights.max()) == pytest.approx((table.min(axis=None), table.max(axis=None)))
+        assert text.get_text().strip() == f"{table.iloc[-1].mean():+.2f}".replace(".", ",")
+        assert text.xy == pytest.approx((n_epochs, table.iloc[-1].mean()))
+        assert (line.get_marker() not in ("", "None")) == marked
+    assert axis.get_ylabel() == "pérdida de validación\nmenos de entrenamiento (nats)"
+    assert axis.get_xlabel() == "época"
+
+
 @pytest.mark.parametrize(
     ("metric", "label"),
     [
@@ -542,3 +578,24 @@ def test_real_confusion_reaches_the_figure(small):
     matrix = confusion(small.y_test, (small.y_test * 3) % 10, small.n_classes)
     axis = plots.confusion_matrices({"simple": matrix}).axes[0]
     assert sum(int(text.get_text()) for text in axis.texts) == len(small.y_test)
+
+
+def test_steps_draw_each_split_in_its_row():
+    """Cada red en su fila, de arriba abajo: sus semillas y su media, la validación encima y la prueba debajo."""
+    table = make_steps()
+    axis = plots.steps(table, "accuracy").axes[0]
+    names = list(table["model"].unique())
+    assert [text.get_text().replace("\n", " ") for text in axis.get_yticklabels()] == names
+    top, bottom = axis.get_ylim()[::-1]
+    assert top < bottom
+    seeds = [line for line in axis.lines if line.get_marker() == "."]
+    for split, drawn, bars in zip(("val", "test"), seeds, axis.containers, strict=True):
+        column = 100 * table[f"{split}_accuracy"]
+        np.testing.assert_allclose(drawn.get_xdata(), column)
+        assert list(np.rint(drawn.get_ydata())) == [names.index(name) for name in table["model"]]
+        groups = column.groupby(table["model"], sort=False)
+        np.testing.assert_allclose(bars[0].get_xdata().astype(float), groups.mean())
+        spans = [segment[1, 0] - segment[0, 0] for segment in bars[2][0].get_segments() if len(segment)]
+        np.testing.assert_allclose(spans, 2 * groups.std().dropna())
+        assert bars.get_label() == {"val": "validación", "test": "prueba"}[split]
+    assert seeds[0].get_ydata()[0] < seeds[1].get_ydata()[0]

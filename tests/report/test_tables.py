@@ -177,6 +177,35 @@ def test_curves_are_what_is_drawn_epoch_by_epoch():
             assert found[f"b, {label}{kind}"].tolist() == [*alone, "no definido", "no definido"]
 
 
+def test_gaps_are_what_is_drawn_epoch_by_epoch():
+    """La media y los extremos de las semillas de cada red, en su orden y por su época."""
+    gaps = {"zeta": pd.DataFrame({4: [-0.1, 0.3], 1: [0.2, 0.8]}, index=[1, 2]),
+            "alfa": pd.DataFrame({4: [0.5, 0.7]}, index=[1, 2])}  # fmt: skip
+    assert tables.gap_table(gaps).to_dict("list") == {
+        "Época": [1, 2],
+        "zeta": ["0,0500", "0,5500"], "zeta, mín.": ["−0,1000", "0,3000"], "zeta, máx.": ["0,2000", "0,8000"],
+        "alfa": ["0,5000", "0,7000"], "alfa, mín.": ["0,5000", "0,7000"], "alfa, máx.": ["0,5000", "0,7000"],
+    }  # fmt: skip
+
+
+def test_fits_go_from_the_first_epoch_to_the_last():
+    """Una fila por medida y momento, y una columna por red: cada celda, la media y la desviación de la suya."""
+    moments = {"first": "Primera época", "best": "Mejor época", "last": "Última época"}
+    names = [f"{name}_{when}" for when in moments for name in ("train", "val", "gap", "accuracy")]
+    means = {name: 0.1 * i - 0.3 for i, name in enumerate(names)}
+    table = measured({name: {k: v + shift for k, v in means.items()} for name, shift in (("zeta", 0), ("alfa", 3))})
+    header, *rows = cells(tables.fits_table(table, "Ajuste"))
+    assert header == ["", "zeta", "alfa"]
+    groups, expected = [table[table["model"] == name] for name in header[1:]], []
+    losses = {"train": "pérdida de entrenamiento", "val": "pérdida de validación", "gap": "brecha de pérdida"}
+    for when, label in moments.items():
+        for name, what in losses.items():
+            expected.append([f"{label}: {what}", *(shown(group[f"{name}_{when}"]) for group in groups)])
+        accuracies = (shown(group[f"accuracy_{when}"], 2, 100) for group in groups)
+        expected.append([f"{label}: exactitud (%) de validación", *accuracies])
+    assert rows == [[text.replace("-", "−") for text in row] for row in expected]
+
+
 def test_confusions_are_tables():
     """Las matrices, una fila por red y clase verdadera; sus peores errores, con la fracción de su clase."""
     cm = np.array([[5, 1], [2, 4]])

@@ -19,7 +19,6 @@ from test_plots import (  # noqa: F401  las pruebas generales corren también co
     test_svg_is_reproducible_and_complete,
 )
 
-from tarea4.report.words import number
 from tarea4.search import plots as search_plots
 from tarea4.search import tables as study_tables
 from tarea4.search.reading import front, trials_table
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 VERSIONS = {"keras": "3.15.1", "tensorflow": "2.21.0"}
 UNIT = optuna.distributions.FloatDistribution(-9, 1)
-REFERENCES = {"simple de Q1": (33_750, 0.12), "regularizado de Q3": (34_535, 0.1), "otra": (2_000_000, 0.03)}
 
 
 def make_trial(params, val_loss, *, parameters=34_535, pruned=False, day=23, versions=VERSIONS):
@@ -54,26 +52,19 @@ def make_study(*trials) -> optuna.Study:
     return study
 
 
-def make_q5(n: int = 60, smallest: float = 1e4, largest: float = 2e6) -> pd.DataFrame:
-    """Ensayos de Q5 de muchos tamaños, la tercera parte podados."""
+def make_points(n: int = 12, smallest: float = 1e4, largest: float = 2e6) -> pd.DataFrame:
+    """Puntos de una rejilla de capas, de muchos tamaños y con pérdidas revueltas."""
     rng = np.random.default_rng(n)
-    sizes = np.geomspace(smallest, largest, n).astype(int).tolist()
-    trials = [
-        make_trial({"noise": rng.uniform()}, float(loss), parameters=size, pruned=i % 3 == 0)
-        for i, (size, loss) in enumerate(zip(rng.permutation(sizes).tolist(), rng.lognormal(-2.5, 0.6, n), strict=True))
-    ]
-    return trials_table(make_study(*trials))
-
-
-def pareto(trials, references=None):
-    """El frente, con unas redes de referencia: por nombre, sus parámetros y su pérdida media de dos semillas."""
-    rows = [(name, n, loss + d) for name, (n, loss) in (references or {}).items() for d in (-0.01, 0.01)]
-    return search_plots.pareto(trials, pd.DataFrame(rows, columns=["model", "parameters", "val_loss"]))
+    return pd.DataFrame({
+        "hidden_sizes": [f"{i + 20}-{i + 1}" for i in range(n)], "val_loss": rng.lognormal(-2.5, 0.3, n),
+        "parameters": rng.permutation(np.geomspace(smallest, largest, n)).round(),
+        "spread": rng.uniform(0.001, 0.004, n),
+    })  # fmt: skip
 
 
 FIGURES = {
-    "frente": lambda: pareto(make_q5(), REFERENCES),
-    "frente de un estudio con límite": lambda: pareto(make_q5(40, 33_000, 34_535)),
+    "frente": lambda: search_plots.pareto(make_points(), 34_535),
+    "frente de tamaños parecidos": lambda: search_plots.pareto(make_points(8, 33_000, 34_535), 34_535),
 }
 
 
@@ -108,40 +99,35 @@ def test_front_is_what_nothing_improves(points):
     assert [tuple(row) for row in found[["parameters", "val_loss"]].to_numpy()] == sorted(expected)
 
 
-def test_pareto_draws_every_trial_and_the_front():
-    """Los podados van huecos, y la escalera pasa por el frente y sigue hasta la red mayor."""
-    trials = make_q5()
-    complete, pruned, steps = pareto(trials).axes[0].lines
-    assert len(complete.get_xdata()) + len(pruned.get_xdata()) == len(trials)
-    assert sorted(pruned.get_xdata()) == sorted(trials.loc[trials["pruned"], "parameters"])
-    assert (complete.get_markerfacecolor(), pruned.get_markerfacecolor()) == (search_plots.GREY, "none")
-    best = front(trials)
-    assert steps.get_drawstyle() == "steps-post"
-    np.testing.assert_allclose(steps.get_xydata()[:-1], best[["parameters", "val_loss"]])
-    assert steps.get_xdata()[-1] == trials["parameters"].max()
-    assert list(steps.get_markevery()) == list(range(len(best)))
+def test_pareto_draws_every_network_and_the_front():
+    """Cada red en su sitio, con su desviación; la escalera pasa por el frente, y las mejores llevan su nombre."""
+    points = make_points()
+    axis = search_plots.pareto(points, 34_535).axes[0]
+    (bars,) = axis.containers
+    np.testing.assert_allclose(bars[0].get_xydata(), points[["parameters", "val_loss"]])
+    heights = [segment[1, 1] - segment[0, 1] for segment in bars[2][0].get_segments()]
+    np.testing.assert_allclose(heights, 2 * points["spread"])
+    best = front(points)
+    assert 1 < len(best) < len(points)
+    (steps,) = [line for line in axis.lines if line.get_drawstyle() == "steps-post"]
+    np.testing.assert_allclose(steps.get_xydata(), best[["parameters", "val_loss"]])
+    named = {text.get_text(): text.xy for text in axis.texts}
+    chosen = [best[best["parameters"] <= 34_535].iloc[-1], best.iloc[-1]]
+    assert named == {row["hidden_sizes"]: (row["parameters"], row["val_loss"]) for row in chosen}
 
 
-def test_pareto_marks_the_references():
-    """Cada red conocida está en su sitio, con un aspecto propio, y la leyenda da su nombre y sus cifras."""
-    figure = pareto(make_q5(), REFERENCES)
-    marks = figure.axes[0].lines[-3:]
-    np.testing.assert_allclose([mark.get_xydata()[0] for mark in marks], list(REFERENCES.values()))
-    assert len({(mark.get_color(), mark.get_marker()) for mark in marks}) == 3
-    assert figure.legends[0].get_texts()[-3].get_text() == "simple de Q1: 0,1200, con 33\xa0750 parámetros"
-
-
-def test_pareto_joins_studies_one_of_them_empty():
-    """Dos estudios juntos, uno aún sin ensayos, dan el frente del que los tiene."""
-    trials, none = make_q5(), trials_table(make_study())
-    alone, joined = (pareto(table).axes[0].lines[-1] for table in (trials, pd.concat([trials, none])))
-    np.testing.assert_array_equal(alone.get_xydata(), joined.get_xydata())
+def test_pareto_draws_the_limit():
+    """La raya de puntos está en el límite que se le da, con su nombre."""
+    axis = search_plots.pareto(make_points(), 99_000).axes[0]
+    (line,) = [line for line in axis.lines if line.get_linestyle() == "--"]
+    assert set(line.get_xdata()) == {99_000}
+    assert line.get_label() == "parámetros de 2020"
 
 
 @pytest.mark.parametrize("largest", [34_500, 60_000, 210_000, 250_000, 1e6, 9e6, 4e7, 1e10])
 def test_sizes_are_told_without_overlapping(largest):
-    """De un estudio de un solo tamaño a siete décadas, el eje da al menos dos números y ninguno pisa a otro."""
-    figure = pareto(make_q5(40, 33_000, largest))
+    """De un solo tamaño a siete décadas, el eje da al menos dos números y ninguno pisa a otro."""
+    figure = search_plots.pareto(make_points(12, 33_000, largest), 34_535)
     figure.draw_without_rendering()
     boxes = [tick.get_window_extent() for tick in shown_ticks(figure.axes[0].xaxis)]
     assert len(boxes) >= 2
@@ -190,11 +176,3 @@ def test_study_summary_of_one_trial():
         "Terminó 1 ensayo, ninguno podado, el 23 de noviembre de 2026, "
         "con Keras 3.15.1 y TensorFlow 2.21.0: 2 min de entrenamiento en total."
     )
-
-
-def test_the_numbers_of_the_figure_are_those_it_draws():
-    """La tabla plegada da, en su sitio, el frente de Pareto."""
-    trials, best = make_q5(), front(make_q5())
-    assert study_tables.front_table(trials).to_numpy().tolist() == [
-        [number(row.parameters, 0), number(row.val_loss)] for row in best.itertuples()
-    ]

@@ -1,7 +1,7 @@
 // «Prueba el modelo»: dos redes de Keras, calculadas en el navegador. Las entrena Q5, que deja sus pesos en PESOS.
 const SIDE = 28, BOX = 20, PEN = 22;
 
-// Los tres bytes altos de cada float32, como los deja tarea4/export.py.
+// Los tres bytes altos de cada float32, como los deja tarea4/report/web.py.
 function unpack(text) {
   const high = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const bytes = new Uint8Array((high.length / 3) * 4);
@@ -17,7 +17,18 @@ const NETWORKS = PESOS.networks.map((network) => ({
   })),
 }));
 
+// La función de error, con la aproximación 7.1.26 de Abramowitz y Stegun: falla menos de 2e-7.
+function erf(x) {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x));
+  const series = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+  return Math.sign(x) * (1 - series * Math.exp(-x * x));
+}
+
 const ACTIVATIONS = {
+  linear: (x) => x,
+  tanh: (x) => x.map(Math.tanh),
+  silu: (x) => x.map((value) => value / (1 + Math.exp(-value))),
+  gelu: (x) => x.map((value) => (value * (1 + erf(value / Math.SQRT2))) / 2),
   relu: (x) => x.map((value) => Math.max(value, 0)),
   softmax: (x) => {
     const powers = x.map((value) => Math.exp(value - Math.max(...x)));
@@ -41,39 +52,66 @@ function predict(network, image) {
   return x;
 }
 
-// Un canal de los píxeles de un lienzo, entre 0 y 1: el de un dibujo es el 3, la opacidad de la tinta.
-function channel(context, which, x, width, height) {
-  const { data } = context.getImageData(x, 0, width, height);
-  return Float64Array.from({ length: width * height }, (_, i) => data[4 * i + which] / 255);
+// La tinta de un dibujo, entre 0 y 1, se calcula de los trazos: para no dejarse rastrear, algunos navegadores ponen
+// ruido en los píxeles que un lienzo devuelve, así que aquí no se lee ninguno.
+const WIDTH = 280, ink = new Float64Array(WIDTH * WIDTH);
+
+// Añade a la tinta un segmento de extremos redondos, del ancho del lápiz.
+function addSegment([x0, y0], [x1, y1]) {
+  const radius = PEN / 2, [dx, dy] = [x1 - x0, y1 - y0], square = dx * dx + dy * dy;
+  const range = (a, b) => [Math.max(0, Math.floor(Math.min(a, b) - radius - 1)), Math.min(WIDTH, Math.ceil(Math.max(a, b) + radius + 1))];
+  const [left, right] = range(x0, x1), [top, bottom] = range(y0, y1);
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) {
+      const along = square && Math.min(1, Math.max(0, ((x + 0.5 - x0) * dx + (y + 0.5 - y0) * dy) / square));
+      const distance = Math.hypot(x + 0.5 - x0 - along * dx, y + 0.5 - y0 - along * dy);
+      ink[y * WIDTH + x] = Math.max(ink[y * WIDTH + x], Math.min(1, Math.max(0, radius + 0.5 - distance)));
+    }
+  }
 }
 
 // El dibujo como lo vería MNIST: dentro de 20 × 20, y con el centro de masas en el centro, al píxel más cercano.
-function normalise(canvas) {
-  const pixels = channel(canvas.getContext("2d"), 3, 0, canvas.width, canvas.height);
-  const at = (i) => [i % canvas.width, Math.floor(i / canvas.width)];
-  const low = [Infinity, Infinity], high = [-1, -1], moment = [0, 0];
+function normalise() {
+  const image = new Float64Array(SIDE * SIDE), low = [Infinity, Infinity], high = [-1, -1], moment = [0, 0];
   let mass = 0;
-  pixels.forEach((value, i) => {
+  ink.forEach((value, i) => {
     if (!value) return;
     mass += value;
-    at(i).forEach((place, axis) => {
+    [i % WIDTH, Math.floor(i / WIDTH)].forEach((place, axis) => {
       low[axis] = Math.min(low[axis], place);
       high[axis] = Math.max(high[axis], place + 1);
       moment[axis] += value * (place + 0.5);
     });
   });
-  if (!mass) return new Float64Array(SIDE * SIDE);
+  if (!mass) return image;
   const sides = [0, 1].map((axis) => high[axis] - low[axis]), scale = BOX / Math.max(...sides);
   const corner = [0, 1].map((axis) => Math.round(SIDE / 2 - scale * (moment[axis] / mass - low[axis])));
-  const context = new OffscreenCanvas(SIDE, SIDE).getContext("2d");
-  context.imageSmoothingQuality = "high"; // promedia los píxeles en lugar de saltárselos
-  context.drawImage(canvas, ...low, ...sides, ...corner, ...sides.map((side) => Math.max(1, Math.round(scale * side))));
-  return channel(context, 3, 0, SIDE, SIDE);
+  const [columns, rows] = sides.map((side) => Math.max(1, Math.round(scale * side)));
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const [x, y] = [corner[0] + column, corner[1] + row];
+      if (x < 0 || y < 0 || x >= SIDE || y >= SIDE) continue;
+      image[y * SIDE + x] = mean(low[0] + (column * sides[0]) / columns, low[1] + (row * sides[1]) / rows, sides[0] / columns, sides[1] / rows);
+    }
+  }
+  return image;
+}
+
+// La tinta media de un rectángulo, que puede partir píxeles.
+function mean(left, top, width, height) {
+  const share = (i, start, length) => Math.min(i + 1, start + length) - Math.max(i, start);
+  let total = 0;
+  for (let y = Math.floor(top); y < top + height && y < WIDTH; y++) {
+    for (let x = Math.floor(left); x < left + width && x < WIDTH; x++) {
+      total += ink[y * WIDTH + x] * share(x, left, width) * share(y, top, height);
+    }
+  }
+  return total / (width * height);
 }
 
 const page = document.getElementById("lector");
 const [drawing, seen] = page.querySelectorAll("canvas");
-const pen = drawing.getContext("2d", { willReadFrequently: true }), preview = seen.getContext("2d");
+const pen = drawing.getContext("2d"), preview = seen.getContext("2d");
 const select = page.querySelector("select"), readings = page.querySelector(".lecturas");
 const percent = new Intl.NumberFormat("es", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
@@ -110,24 +148,31 @@ function announce() {
 
 function clear() {
   pen.clearRect(0, 0, drawing.width, drawing.height);
-  show(normalise(drawing));
+  ink.fill(0);
+  show(normalise());
 }
 
+let last;
 drawing.addEventListener("pointerdown", (event) => {
   drawing.setPointerCapture(event.pointerId);
   if (select.value) select.value = "", clear();
-  pen.beginPath();
+  last = undefined;
   stroke(event);
 });
 drawing.addEventListener("pointermove", (event) => event.buttons && stroke(event));
 drawing.addEventListener("pointerup", announce);
 
+// Sigue el trazo hasta donde está el lápiz: en el lienzo, para quien dibuja, y en la tinta, para las redes.
 function stroke({ offsetX, offsetY }) {
-  const zoom = drawing.width / drawing.clientWidth;
+  const zoom = drawing.width / drawing.clientWidth, point = [offsetX * zoom, offsetY * zoom];
   Object.assign(pen, { lineWidth: PEN, lineCap: "round", lineJoin: "round" });
-  pen.lineTo(offsetX * zoom, offsetY * zoom);
+  pen.beginPath();
+  pen.moveTo(...(last ?? point));
+  pen.lineTo(...point);
   pen.stroke();
-  show(normalise(drawing));
+  addSegment(last ?? point, point);
+  last = point;
+  show(normalise());
 }
 
 page.querySelector("button").addEventListener("click", () => {
@@ -136,22 +181,17 @@ page.querySelector("button").addEventListener("click", () => {
   announce();
 });
 
-// Las imágenes de prueba, para quien no dibuja: vienen en una tira, blancas sobre negro.
-const strip = new Image();
-strip.onload = () => {
-  const context = new OffscreenCanvas(strip.width, SIDE).getContext("2d");
-  context.drawImage(strip, 0, 0);
-  PESOS.examples.labels.forEach((label, i) => select.add(new Option(`${label} (imagen ${i + 1})`, i)));
-  const choose = () => {
-    clear();
-    if (select.value) show(channel(context, 0, SIDE * select.value, SIDE, SIDE));
-  };
-  select.addEventListener("change", () => (choose(), announce()));
-  select.value = PESOS.examples.labels.length - 1; // la página empieza con una imagen leída
-  choose();
-};
-strip.src = `data:image/png;base64,${PESOS.examples.png}`;
+// Las imágenes de prueba, para quien no dibuja: un byte por píxel.
+const pixels = Uint8Array.from(atob(PESOS.examples.pixels), (letter) => letter.charCodeAt(0));
+PESOS.examples.labels.forEach((label, i) => select.add(new Option(`${label} (imagen ${i + 1})`, i)));
+function choose() {
+  clear();
+  const start = SIDE * SIDE * select.value;
+  if (select.value) show(Float64Array.from(pixels.subarray(start, start + SIDE * SIDE), (value) => value / 255));
+}
+select.addEventListener("change", () => (choose(), announce()));
 
 document.getElementById("sin-lector").remove();
 page.hidden = false;
-clear();
+select.value = PESOS.examples.labels.length - 1; // la página empieza con una imagen leída
+choose();
