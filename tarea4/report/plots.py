@@ -2,7 +2,6 @@
 
 import itertools
 import textwrap
-from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from tarea4.evaluation import measured_senses
 from tarea4.report.drawing import (
     COLOURS,
-    MARKERS,
     OTHER_COLOURS,
     STYLED,
     WIDTH,
@@ -129,22 +127,24 @@ def intervals(table: pd.DataFrame, metric: str, *, references: dict[str, float] 
 def sweep(tables: dict[str, pd.DataFrame], xlabel: str, metric: str = "val_loss", *, scale="linear", references=()):
     """Media y franja de las semillas de una métrica, según lo que cambia: un valor por fila y una semilla por columna.
 
-    `scale` es la del eje horizontal: "linear", "log" o "alpha", logarítmica con sitio para el 0. `references`, pares de
-    nombre y valor de la métrica.
+    `scale` es la del eje horizontal: "linear", "log" (los dos ejes) o "alpha", logarítmica con sitio para el 0.
+    `references`, pares de nombre y valor de la métrica.
     """
     label, factor = quantity(metric)
-    figure, axis = new_figure(3.5, log=metric.endswith("loss"), xlabel=xlabel, ylabel=label)
+    figure, axis = new_figure(3.5, log=metric.endswith("loss") or scale == "log", xlabel=xlabel, ylabel=label)
     for name, table, colour, marker in with_colours(tables):
         _band(axis, factor * table.sort_index(), f"-{marker}", colour, name)
     for (name, value), line in zip(references, itertools.cycle(("--", ":", "-."))):
-        axis.axhline(factor * value, color="black", linestyle=line, label=f"{name}: {comma(factor * value, '.4g')}")
+        axis.axhline(factor * value, color="black", linestyle=line, label=f"{name}: {_short(factor * value)}")
     decades = [np.log10(value) for table in tables.values() for value in table.index if value > 0]
     if scale == "alpha" and decades:
         first, last = int(np.floor(min(decades))), int(np.ceil(max(decades)))
         axis.set_xscale("symlog", linthresh=10.0**first, linscale=(last - first + 1) / 12)
-        _powers(axis.xaxis, range(first, last + 1, max(1, (last - first) // 6)), zero=True)
+        exponents = range(first, last + 1, max(1, (last - first) // 6))
+        axis.set_xticks([0, *(10.0**e for e in exponents)], ["0", *(f"$10^{{{e}}}$" for e in exponents)])
+        axis.xaxis.set_minor_locator(NullLocator())
     elif scale == "log":
-        _few(axis, lambda value, _: number(value, 0))
+        _log_ticks(axis)
     return legend(figure, ncols=2)
 
 
@@ -161,36 +161,15 @@ def gap(gaps: dict[str, pd.DataFrame]) -> Figure:
     return legend(figure, ncols=2)
 
 
-def _powers(axis, exponents: Iterable[int], *, zero: bool = False) -> None:
-    ticks = [0] * zero + [10.0**e for e in exponents]
-    axis.set_ticks(ticks, labels=["0"] * zero + [f"$10^{{{e}}}$" for e in exponents])
-    axis.set_minor_locator(NullLocator())
+def _short(value: float) -> str:
+    return scientific(value) if 0 < value < 1e-3 else number(value, 0) if value >= 1000 else comma(value, ".4g")
 
 
-def _few(axis, show: Callable[[float, int], str]) -> None:
+def _log_ticks(axis) -> None:
     axis.set_xscale("log")
-    axis.xaxis.set(major_locator=FewLogLocator(), minor_locator=NullLocator(), major_formatter=FuncFormatter(show))
-
-
-@STYLED
-def penalties(sums: dict[str, float], loss: float, alphas: dict[str, tuple[str, float]]) -> Figure:
-    """Cuánto suma una alfa a la pérdida de una imagen, junto a esa pérdida y a lo que vale en float32 su último bit.
-
-    `sums` es lo que multiplica cada clase de alfa; `alphas`, las que se señalan: su clase y su valor, mayor que 0.
-    """
-    figure, axis = new_figure(4.2, log=True, xlabel="alfa", ylabel="nats por imagen")
-    axis.set_xscale("log")
-    for name, total, colour, _ in with_colours(sums):
-        axis.plot([1e-15, 1], [1e-15 * total, total], color=colour, label=f"penalización {name}")
-    bit = np.spacing(np.float32(loss))
-    axis.axhline(loss, color="black", label=f"pérdida: {comma(loss, '.4f')}")
-    axis.axhline(bit, color="black", linestyle="--", label=f"último bit de la pérdida: {scientific(bit)}")
-    for (name, (kind, alpha)), marker in zip(alphas.items(), itertools.cycle(MARKERS)):
-        axis.plot(alpha, alpha * sums[kind], marker, color="white", markeredgecolor="black", label=name)
     for numbers in (axis.xaxis, axis.yaxis):
-        low, high = np.log10(numbers.get_view_interval()) / 3
-        _powers(numbers, range(3 * int(np.ceil(low)), 3 * int(np.floor(high)) + 1, 3))
-    return legend(figure)
+        numbers.set(major_locator=FewLogLocator(), minor_locator=NullLocator())
+        numbers.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
 
 
 @STYLED
@@ -198,7 +177,7 @@ def diagonal(found: pd.DataFrame) -> Figure:
     """La pérdida de cada ajuste al buscar (`search`) y con semillas nuevas (`fresh`); sobre la diagonal, empeora."""
     labels = {"xlabel": "pérdida de validación al buscar", "ylabel": "pérdida de validación,\nsemillas nuevas"}
     figure, axis = new_figure(4.2, log=True, **labels)
-    _few(axis, lambda value, _: comma(value))
+    _log_ticks(axis)
     axis.plot(found["search"], found["fresh"], "o", color=OTHER_COLOURS[0], alpha=0.6, label="un ajuste")
     best = found.loc[found["search"].idxmin()]
     axis.plot(*best, "D", color=COLOURS["dropout"], markeredgecolor="black", label="el elegido")

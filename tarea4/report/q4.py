@@ -53,6 +53,21 @@ def activity(model: keras.Sequential, x: np.ndarray) -> dict[str, float]:
     return {"l1": float(np.abs(a).sum(axis=1).mean()), "l2": float(np.square(a).sum(axis=1).mean())}
 
 
+def marks(settings: dict[str, dict[str, float]]) -> dict[str, tuple[str, float]]:
+    """Por nombre, la clase y el valor de cada alfa que no es 0; la que se repite lleva su último nombre."""
+    found = {
+        (kind, each[f"alpha_{kind}"]): f"{kind}, {name}" for name, each in settings.items() for kind in ("l1", "l2")
+    }
+    return {name: mark for mark, name in found.items() if mark[1]}
+
+
+def lines(sums: dict[str, float], alphas: dict[str, tuple[str, float]]) -> dict[str, pd.DataFrame]:
+    """Para `tarea4.report.plots.sweep`: lo que suma una alfa de cada clase, de 1e-15 a 1, y las de `alphas`."""
+    curves = {f"penalización {kind}": (kind, [1e-15, 1.0]) for kind in sums}
+    curves |= {name: (kind, [alpha]) for name, (kind, alpha) in alphas.items()}
+    return {name: pd.DataFrame({"": np.multiply(sums[kind], x)}, index=x) for name, (kind, x) in curves.items()}
+
+
 def penalties(sums: dict[str, float], loss: float, alphas: dict[str, tuple[str, float]], batch: int) -> pd.DataFrame:
     """Lo que suma cada alfa (`alphas`: su clase y su valor), en potencias de diez, y si en float32 cambia la pérdida.
 

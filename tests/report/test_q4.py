@@ -204,6 +204,23 @@ def test_penalties_are_settled_by_arithmetic():
     assert q4.penalties({"l1": 0.0}, 0.05, {"muerta": ("l1", 1.0)}, 1).iloc[0, 2:].tolist() == ["0"] * 3 + ["no"] * 2
 
 
+def test_a_repeated_alpha_is_marked_once():
+    """Cada alfa, con su clase y el último nombre que la lleva; las que valen 0 no se señalan."""
+    asked, best = {"alpha_l1": 7e-14, "alpha_l2": 3e-15}, {"alpha_l1": 0.0, "alpha_l2": 7e-14}
+    assert q4.marks({"pedida": asked, "mejor": best, "Try 02": asked}) == {
+        "l1, Try 02": ("l1", 7e-14), "l2, Try 02": ("l2", 3e-15), "l2, mejor": ("l2", 7e-14)
+    }  # fmt: skip
+
+
+def test_lines_are_alpha_times_the_activity():
+    """Cada recta y cada alfa señalada es alfa por la suma de su clase."""
+    found = q4.lines({"l1": 20.0, "l2": 100.0}, {"de 2020": ("l1", 7e-14), "de hoy": ("l2", 1e-2)})
+    assert list(found) == ["penalización l1", "penalización l2", "de 2020", "de hoy"]
+    for (name, table), total in zip(found.items(), (20, 100, 20, 100), strict=True):
+        np.testing.assert_allclose(table[""] / table.index, total, err_msg=name)
+    assert list(found["de 2020"].index) == [7e-14]
+
+
 def test_the_place_counts_who_does_better():
     """El puesto es uno más que los ajustes guardados con menos pérdida."""
     points = pd.DataFrame({"val_loss": [0.3, 0.1, 0.2]})
