@@ -7,7 +7,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 from scipy import stats
 
-from tarea4.report.claims import OUTCOMES, WHERE, Answer, Claim
+from tarea4.report.claims import OUTCOMES, Answer, Claim
 from tarea4.report.html import table
 from tarea4.report.parameters import Regularised, Sizes, Thresholds, meaning
 from tarea4.report.words import Outcome, epochs_reaching, in_test, interval, mean_and_spread, number, outcome, plural
@@ -16,6 +16,7 @@ from tarea4.training import SENSES, Run
 
 OVERFITS = 1.25  # se sobreajusta la red cuya pérdida de validación acaba por encima de tantas veces su mínimo
 COMPARABLE = ("train_", "val_")  # los sentidos de la pérdida en que cabe comparar una red con dropout y otra sin él
+WHERE = {"val": "En validación", "test": "En el conjunto de prueba"}
 LOSS, ACCURACY = ("pérdida", 1, 4, "", ""), ("exactitud", 100, 2, "\N{NO-BREAK SPACE}%", " puntos")
 LOGGED = {  # lo que imprimió Keras en 2020, de la época 23 a la 27
     "loss": [0.0681, 0.0706, 0.0671, 0.0663, 0.0661], "accuracy": [0.9777, 0.9770, 0.9784, 0.9783, 0.9785],
@@ -110,7 +111,7 @@ def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regulariza
         return Answer(choice, f"**{choice.capitalize()}.** {support}")
     preferred, rejected = (name, other) if found == "mejor" else (other, name)
     choice = f"es preferible el modelo {preferred}"
-    choice += ", pero en prueba acierta menos" if {tested, found} == {"mejor", "peor"} else ""
+    choice += ", pero en el conjunto de prueba acierta menos" if {tested, found} == {"mejor", "peor"} else ""
     why = {
         (False, True): f": el {rejected} se sobreajusta y él no", (True, False): ", aunque se sobreajusta y el otro no",
         (True, True): ", aunque los dos se sobreajustan",
@@ -127,7 +128,7 @@ def versus(measured: pd.DataFrame, column: str, name: str, other: str) -> tuple[
     won = (by_seed[name] < by_seed[other] if metric == "loss" else by_seed[name] > by_seed[other]).sum()
     found = outcome(paired, lower_is_better=metric == "loss")
     ours, theirs, apart = (number(x, decimals) for x in (*by_seed[[name, other]].mean(), paired.mean_difference))
-    said = f"{WHERE[split].capitalize()}, la {what} del {name} es {ours}{unit} y la del {other}, {theirs}{unit}"
+    said = f"{WHERE[split]}, la {what} del {name} es {ours}{unit} y la del {other}, {theirs}{unit}"
     said += ": estas semillas no las distinguen" if found == "sin diferencia" and paired.n > 1 else ""
     wins = f"gana con {won} de {plural(paired.n, 'semilla')}"
     return f"{said} (diferencia de {apart}{difference}{_bounds(paired, decimals)}; {wins}).", found

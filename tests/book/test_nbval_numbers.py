@@ -101,7 +101,7 @@ CELLS = {
     "images, columna": ("q2", "Exactitud frente", ["softmax"], "Imágenes", 20, 21, "imágenes"),
 }
 SENTENCES = {
-    "accuracy": ("q1", MARKDOWN, r"exactitud en prueba.*?\(diferencia de (\S+) puntos", 0.4, 0.6, "exactitud"),
+    "accuracy": ("q1", MARKDOWN, r"de prueba, la exactitud.*?\(diferencia de (\S+) puntos", 0.4, 0.6, "exactitud"),
     "accuracy, intervalo": ("q1", MARKDOWN, r"puntos, intervalo del 95\s% \[(\S+);", 0.4, 0.6, "exactitud"),
     "accuracy, glue": ("q1", "application/papermill.record/text/plain", r"exactitud (\S+)", 0.4, 0.6, "exactitud"),
     "accuracy, extremo": ("q5", HTML, r"semillas va de (0,9\S+) a", 0.009, 0.011, "exactitud"),
@@ -113,7 +113,7 @@ SENTENCES = {
         0.6,
         "exactitud",
     ),
-    "loss": ("q1", MARKDOWN, r"pérdida en validación.*?\(diferencia de (\S+),", 0.019, 0.021, "pérdida"),
+    "loss": ("q1", MARKDOWN, r"En validación, la pérdida.*?\(diferencia de (\S+),", 0.019, 0.021, "pérdida"),
     "loss, intervalo": (
         "q1",
         MARKDOWN,
@@ -327,7 +327,7 @@ def test_missing_rows_and_tables_fail():
     [
         ("q1", MARKDOWN, "es preferible", "no es preferible"),
         ("q1", MARKDOWN, "regularizado", "simple"),
-        ("q1", HTML, "se refuta", "se confirma"),
+        ("q1", HTML, "se confirma", "se refuta"),
         ("q1", HTML, "El rombo", "La cruz"),
         ("q2", HTML, 'alt="Exactitud', 'alt="Pérdida'),
         ("q2", MARKDOWN, "p − y", "y − p"),
@@ -338,7 +338,7 @@ def test_missing_rows_and_tables_fail():
         ("q4", MARKDOWN, "3.15.1", "3.15.2"),
         ("q4", MARKDOWN, "<code>0.0001</code>", "<code>0.0002</code>"),
         ("q1", MARKDOWN, "<code>7e-14</code>", "<code>7e-13</code>"),
-        ("q1", "stdout", "28×28", "28×29"),
+        ("q1", "stdout", "28 × 28", "28 × 29"),
         ("q1", MARKDOWN, "p < ", "p > "),
     ],
 )

@@ -115,7 +115,7 @@ def test_useless_data_stop_the_notebook(value, sentence, tmp_path, other_data):
         (
             "q1",
             {"alpha_l1": 10, "dropout": 0.9, "epochs": 4},
-            ["Veredicto: es preferible el modelo simple", "es preferible el modelo simple.**"],
+            ["Veredicto: es preferible el modelo simple", "**Según estas semillas, es preferible el modelo simple"],
         ),
         (
             "q4",

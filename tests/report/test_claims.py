@@ -124,11 +124,15 @@ def test_q1_prefers_what_validation_prefers_and_says_why(loss, choice, why):
     """Q1 prefiere el de menor pérdida de validación y dice quién se sobreajusta; si la prueba lo contradice, «pero»."""
     rows = table({"simple": SAME, "regularizado": loss})
     answer = q1.answer(rows, FITTED)
-    assert answer.verdict == f"{choice}, pero en prueba acierta menos"
-    assert answer.text.startswith(f"**Según estas semillas, {choice}, pero en prueba acierta menos{why}.** En prueba, ")
+    assert answer.verdict == f"{choice}, pero en el conjunto de prueba acierta menos"
+    assert answer.text.startswith(
+        f"**Según estas semillas, {choice}, pero en el conjunto de prueba acierta menos{why}.** En el conjunto de "
+    )
     agreed = q1.answer(rows.assign(test_accuracy=1 - rows["val_loss"]), FITTED)
     assert agreed.verdict == choice
-    assert agreed.text.startswith(f"**Según estas semillas, {choice}{why}.** En prueba, la exactitud del regularizado")
+    assert agreed.text.startswith(
+        f"**Según estas semillas, {choice}{why}.** En el conjunto de prueba, la exactitud del regularizado"
+    )
     assert agreed.text.count(WINS[loss]) == 2
     assert agreed.text.endswith(" ".join(q1.overfitting(FITTED, name) for name in ("simple", "regularizado")))
 
@@ -157,7 +161,7 @@ def test_q1_versus_says_what_each_gives_and_how_often_it_wins():
     )
     said, found = q1.versus(rows, "test_accuracy", "simple", "regularizado")
     assert found == "mejor"  # la prueba dice lo contrario
-    assert said.startswith("En prueba, la exactitud del simple es 85,0")
+    assert said.startswith("En el conjunto de prueba, la exactitud del simple es 85,0")
     assert re.search(r"\(diferencia de 3,0\d puntos, intervalo del 95\s% \[\d,.*; gana con 5 de 5 semillas\)\.$", said)
 
 
@@ -165,7 +169,7 @@ def test_q1_with_a_tie_prefers_nothing():
     """Si las semillas no distinguen las pérdidas, la respuesta lo dice y da las dos."""
     answer = q1.answer(table({"simple": SAME, "regularizado": SAME}), FITTED)
     assert answer.verdict == "estas semillas no dicen cuál es preferible"
-    assert answer.text.startswith("**Estas semillas no dicen cuál es preferible.** En prueba, ")
+    assert answer.text.startswith("**Estas semillas no dicen cuál es preferible.** En el conjunto de prueba, ")
 
 
 def test_q1_with_one_seed_prefers_nothing():
