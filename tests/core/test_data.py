@@ -61,6 +61,19 @@ def test_other_data_set_its_own_sizes(tmp_path):
     assert [len(loaded.x_train), len(loaded.x_val), len(loaded.x_test)] == [27, 3, 10]
 
 
+def test_the_digest_is_of_what_decides_a_training(tmp_path):
+    """Cambia con cada imagen o etiqueta que entrena o valida, con la forma y con las clases, y con nada de la prueba."""
+    loaded = data.load(save(tmp_path))
+    changes = {name: getattr(loaded, name).copy() for name in ("x_train", "y_train", "x_val", "y_val")}
+    for array in changes.values():
+        array.flat[-1] += 1
+    changes |= {"image_shape": (4, 5), "n_classes": 4}
+    changed = [dataclasses.replace(loaded, **{name: value}).digest for name, value in changes.items()]
+    assert len({loaded.digest, *changed}) == 1 + len(changes)
+    same = dataclasses.replace(loaded, x_test=loaded.x_test[:1], y_test=loaded.y_test[:1])
+    assert same.digest == data.load(save(tmp_path)).digest == loaded.digest
+
+
 def test_real_valued_images_are_kept(tmp_path):
     """Las imágenes de reales entre 0 y 1 no se vuelven a escalar."""
     x = np.linspace(0, 1, 30 * 20).reshape(30, 5, 4)
@@ -71,7 +84,8 @@ def test_real_valued_images_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"y_test": None}, "falta y_test"),
+        ({"y_test": None}, r"falta y_test\.$"),
+        ({"x_test": None, "y_test": None}, r"le falta x_test, y_test\.$"),
         ({"x_train": arrays()["x_train"][0]}, "x_train tiene forma"),
         ({"x_train": np.zeros((0, 5, 4), np.uint8), "y_train": np.zeros(0, int)}, "sin ceros"),
         ({"x_test": np.zeros((10, 5, 5), np.uint8)}, r"x_test tiene imágenes de \(5, 5\)"),
@@ -87,9 +101,10 @@ def test_real_valued_images_are_kept(tmp_path):
         ({"y_train": np.arange(30) % 3 - 1}, "se espera 0, 1"),
         ({"y_train": np.arange(30) % 3 * 2}, "se espera 0, 1"),
         ({"y_train": np.array([0, 1, 3] * 10)}, "3 valores entre 0 y 3"),
+        ({"y_train": np.array([-1, 0, 2] * 10)}, "3 valores entre -1 y 2"),  # la última cuadra; la primera, no
         ({"y_train": np.zeros(30, int)}, "se espera 0, 1"),
-        ({"y_test": np.full(10, 3)}, "y_test tiene etiquetas fuera"),
-        ({"y_test": np.full(10, -1)}, "y_test tiene etiquetas fuera"),
+        ({"y_test": np.full(10, 3)}, r"y_test tiene etiquetas fuera de 0, \.\.\., 2\.$"),
+        ({"y_test": np.full(10, -1)}, r"y_test tiene etiquetas fuera de 0, \.\.\., 2\.$"),
         ({"y_test": np.zeros((10, 1), int)}, "una etiqueta por imagen"),
         ({"x_train": np.array([{}] * 30)}, "objetos de Python"),
     ],
@@ -105,7 +120,9 @@ def test_unreadable_files_are_rejected(tmp_path, content):
     """Un archivo vacío, ajeno o truncado se rechaza como datos."""
     path = save(tmp_path)
     path.write_bytes(path.read_bytes()[:300] if content == "truncated" else content)
-    with pytest.raises(ValueError, match=r"datos\.npz no sirve como datos"):
+    with pytest.raises(
+        ValueError, match=r"^data_path: datos\.npz no sirve como datos: no se puede leer, .* un \.npz\.$"
+    ):
         data.load(path)
 
 
@@ -127,6 +144,7 @@ def test_pooled_averages_squares_of_four(tmp_path, crop, shape):
     loaded = data.load(save(tmp_path, **arrays(shape=(6, 10))))
     small = data.pooled(loaded, crop)
     assert small.image_shape == shape
+    assert type(small.input_size) is int
     assert small.input_size == shape[0] * shape[1]
     for split in ("train", "val", "test"):
         images = getattr(loaded, f"x_{split}").reshape(-1, 6, 10)
@@ -139,6 +157,12 @@ def test_pooled_averages_squares_of_four(tmp_path, crop, shape):
         # La media de cuatro float32 en otro orden.
         np.testing.assert_allclose(getattr(small, f"x_{split}"), np.reshape(means, (len(images), -1)), rtol=1e-6)
         np.testing.assert_array_equal(getattr(small, f"y_{split}"), getattr(loaded, f"y_{split}"))
+
+
+def test_mnist_is_pooled_to_twelve(small):
+    """Si no se dice otra cosa se quitan 2 píxeles de cada borde: MNIST queda en 12 x 12."""
+    assert data.pooled(small).image_shape == (12, 12)
+    np.testing.assert_array_equal(data.pooled(small).x_val, data.pooled(small, 2).x_val)
 
 
 @pytest.mark.parametrize(("shape", "crop"), [((5, 6), 0), ((6, 5), 1), ((6, 6), 3), ((4, 4), 5), ((6, 6), -1)])
@@ -248,12 +272,27 @@ def test_stratified_keeps_sizes_and_proportions(small):
     """Reparte las mismas imágenes, con los mismos tamaños y casi las mismas proporciones de cada clase."""
     other = data.stratified(small, seed=1)
     assert (len(other.x_train), len(other.x_val)) == (len(small.x_train), len(small.x_val))
-    both = [np.sort(np.concatenate([each.x_train, each.x_val]).sum(axis=1)) for each in (small, other)]
-    np.testing.assert_array_equal(*both)
+    both = [
+        sorted((image.tobytes(), label) for split in ("train", "val") for image, label in zip(
+            getattr(each, f"x_{split}"), getattr(each, f"y_{split}"), strict=True))
+        for each in (small, other)
+    ]  # fmt: skip
+    assert both[0] == both[1]  # cada imagen, con su etiqueta
     shares = [np.bincount(y, minlength=10) / len(y) for y in (other.y_train, other.y_val)]
     np.testing.assert_allclose(*shares, atol=1 / len(other.y_val))  # una imagen de más o de menos
     np.testing.assert_array_equal(other.x_test, small.x_test)
     assert not np.array_equal(other.y_val, data.stratified(small, seed=2).y_val)
+    np.testing.assert_array_equal(other.y_val, data.stratified(small, seed=1).y_val)
+    np.testing.assert_array_equal(data.stratified(small).y_val, data.stratified(small, seed=0).y_val)
+
+
+def test_stratified_keeps_the_least_it_can(mnist):
+    """Con dos imágenes de cada clase, y tantas en cada parte como clases, una de cada va a cada parte."""
+    chosen = np.concatenate([np.flatnonzero(mnist.y_train == label)[:2] for label in range(10)])
+    parts = {"train": chosen[:10], "val": chosen[10:]}  # las diez primeras son solo de cinco clases
+    cut = {f"{axis}_{split}": getattr(mnist, f"{axis}_train")[rows] for split, rows in parts.items() for axis in "xy"}
+    other = data.stratified(dataclasses.replace(mnist, **cut))
+    assert sorted(other.y_train) == sorted(other.y_val) == list(range(10))
 
 
 @pytest.mark.parametrize(("n_train", "n_val"), [(30, 3), (3, 30), (12, 10)])

@@ -55,6 +55,15 @@ def test_evaluate_uses_the_loss_of_the_model(small, output):
     assert evaluation.evaluate(model, small.x_test, small.y_test) == pytest.approx(expected, rel=1e-4)  # float32
 
 
+def test_nothing_is_dropped_when_evaluating(small):
+    """Ni dropout ni la media del lote: una red regularizada da lo que `predict` de Keras."""
+    model = models.regularised((8,), dropout=0.5)
+    model.layers[2].set_weights([np.full(8, value) for value in (2.0, 0.5, 0.1, 3.0)])
+    np.testing.assert_allclose(
+        evaluation.predict(model, small.x_val), model.predict(small.x_val, verbose=0), atol=1e-6
+    )  # fmt: skip
+
+
 def test_evaluate_does_not_clip_confident_errors():
     """Una equivocación rotunda cuesta lo que dicen sus logits, no el tope de 16 nats del recorte en 1e-7."""
     model = models.plain((1,), input_size=1, n_classes=2)
@@ -113,6 +122,9 @@ def test_worst_confusions_are_sorted_and_off_diagonal():
     table = evaluation.worst_confusions(np.array([[90, 3, 0], [7, 50, 3], [0, 0, 80]]), 10)
     assert table[["true", "predicted", "count"]].to_numpy().tolist() == [[1, 0, 7], [0, 1, 3], [1, 2, 3]]
     assert table["fraction"].tolist() == pytest.approx([7 / 60, 3 / 93, 3 / 60])
+    assert table.index.tolist() == [0, 1, 2]
+    tied = evaluation.worst_confusions(np.ones((9, 9), int) + np.eye(9, k=1, dtype=int), 72)
+    assert tied["true"].tolist() == [*range(8), *(i for i in range(9) for j in range(9) if j not in (i, i + 1))]
     assert len(evaluation.worst_confusions(np.array([[1, 2], [3, 4]]), 1)) == 1
     assert evaluation.worst_confusions(np.eye(3, dtype=int), 5).empty
 
@@ -124,6 +136,8 @@ def test_confident_errors_come_most_confident_first():
     assert evaluation.confident_errors(y, probabilities, 2).tolist() == [2, 3]
     assert evaluation.confident_errors(y, probabilities, 9).tolist() == [2, 3, 0]
     assert evaluation.confident_errors(y, np.eye(2)[y], 9).size == 0
+    tied = np.tile([[0.2, 0.8], [0.3, 0.7]], (50, 1))
+    assert evaluation.confident_errors(np.zeros(100, int), tied, 100).tolist() == [*range(0, 100, 2), *range(1, 100, 2)]
 
 
 # Los tres sentidos llegan en épocas distintas, y la mejor de validación, la tercera, no es la primera ni la última.
@@ -190,3 +204,4 @@ def test_the_best_model_is_that_of_the_least_mean_validation_loss():
     ]
     explored = pd.DataFrame(rows, columns=["model", "val_loss", "test_loss"])
     assert evaluation.best_model(explored) == "b"
+    assert evaluation.best_model(explored.assign(val_loss=0.5).iloc[1:]) == "b"  # si empatan, el primero que llega

@@ -22,7 +22,8 @@ def test_mean_interval_of_too_little_is_unbounded():
     """Con un valor no hay intervalo; con valores iguales es un punto; un NaN no se esconde."""
     assert statistics.mean_interval([0.5]) == (0.5, -np.inf, np.inf)
     assert statistics.mean_interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
-    assert np.isnan(statistics.mean_interval([0.5, np.nan])).all()
+    for missing in (np.nan, np.inf, None):
+        assert np.isnan(statistics.mean_interval([0.5, missing])).all()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,8 @@ def test_one_pair_proves_nothing():
 
 def test_equal_runs_differ_by_nothing():
     """Redes iguales en todas las semillas: diferencia cero, sin duda y sin advertencias."""
-    assert statistics.paired_difference([0.1, 0.2, 0.3], [0.1, 0.2, 0.3])[:4] == (0, 0, 0, 1)
+    for values in ([0.1, 0.2, 0.3], [0.0] * 6):
+        assert statistics.paired_difference(values, values)[:4] == (0, 0, 0, 1)
 
 
 def test_constant_difference_is_left_to_the_sign_test():
@@ -86,6 +88,8 @@ def test_constant_difference_is_left_to_the_sign_test():
     five, six = (statistics.paired_difference(np.arange(n) + 2.0, np.arange(n)) for n in (5, 6))
     assert five[:4] == pytest.approx((2, -np.inf, np.inf, 0.0625))
     assert six[:4] == pytest.approx((2, 2, 2, 0.03125))
+    just = statistics.paired_difference(np.arange(5) + 2.0, np.arange(5), 1 - 0.0625)  # p no es menor: no basta
+    assert just[1:3] == (-np.inf, np.inf)
 
 
 def test_rounding_of_float32_is_not_evidence():
@@ -96,6 +100,10 @@ def test_rounding_of_float32_is_not_evidence():
     comparison = statistics.paired_difference(a, b)
     assert comparison.low == -np.inf
     assert comparison.p_value == pytest.approx(2 * 0.5**4)
+    # El límite: dos unidades de redondeo del mayor de los valores, 1; 1,9 no son nada y 2,1 ya varían.
+    for units, p_value in ((1.9, 0.5), (2.1, 0.0)):
+        varied = statistics.paired_difference([1.0 - units * 2.0**-23, 1.0], [0.0, 0.0])
+        assert varied.p_value == pytest.approx(p_value, abs=1e-6)
 
 
 def test_paired_difference_keeps_missing_values_visible():
@@ -122,7 +130,8 @@ def test_mcnemar_by_hand():
 def test_standard_error_by_hand():
     """El 98 % en 10 000 imágenes tiene un error estándar de 0,14 puntos."""
     assert statistics.standard_error(0.98, 10_000) == pytest.approx(0.0014)
-    for accuracy, n in ((1.2, 10), (0.5, 0), (float("nan"), 10)):
+    assert [statistics.standard_error(accuracy, 1) for accuracy in (0, 0.5, 1)] == [0, 0.5, 0]
+    for accuracy, n in ((1.2, 10), (-0.1, 10), (0.5, 0), (float("nan"), 10)):
         with pytest.raises(ValueError, match=r"^accuracy, n:"):
             statistics.standard_error(accuracy, n)
 
@@ -155,8 +164,11 @@ def test_calibration_agrees_with_scikit_learn(n_bins):
 
 
 def test_calibration_of_a_perfect_oracle_is_zero():
-    """Certezas que aciertan siempre: ECE cero, aunque el redondeo de softmax pase de 1."""
-    assert statistics.calibration(np.array([1, 0]), np.float32([[0, 1.0000001], [1, 0]])).ece == 0
+    """Certezas que aciertan siempre: ECE cero, y al último de diez tramos, aunque el redondeo de softmax pase de 1."""
+    result = statistics.calibration(np.array([1, 0]), np.float32([[0, 1.0000001], [1, 0]]))
+    assert result.ece == 0
+    assert result.bins["count"].tolist() == [0] * 9 + [2]
+    assert result.bins.columns.tolist() == ["confidence", "accuracy", "low", "high", "count"]
 
 
 def test_calibration_counts_an_output_without_confidence():
@@ -168,8 +180,9 @@ def test_calibration_counts_an_output_without_confidence():
 
 def test_calibration_rejects_what_is_not_a_probability():
     """Las salidas de una red lineal no son confianzas, y el error lo dice."""
-    with pytest.raises(ValueError, match=r"^probabilities:.*2\.5"):
-        statistics.calibration(np.array([0, 1]), np.array([[2.5, 0], [0.1, 0.2]]))
+    for largest, found in (([2.5, 0.2], "de 0.2 a 2.5"), ([0.3, 1.001], "de 0.3 a 1.001"), ([-0.5, 0.2], "de -0.5 a")):
+        with pytest.raises(ValueError, match=f"^probabilities: se recibió {found}"):
+            statistics.calibration(np.array([0, 1]), np.array([[each, each - 1] for each in largest]))
 
 
 def test_prediction_interval_holds_one_more_value():
@@ -177,6 +190,8 @@ def test_prediction_interval_holds_one_more_value():
     values = [0.1, 0.4, 0.2, 0.9]
     half = stats.t.ppf(0.975, 3) * np.std(values, ddof=1) * np.sqrt(1.25)
     assert statistics.prediction_interval(values) == pytest.approx((0.4, 0.4 - half, 0.4 + half))
+    half *= stats.t.ppf(0.9, 3) / stats.t.ppf(0.975, 3)
+    assert statistics.prediction_interval(values, 0.8) == pytest.approx((0.4, 0.4 - half, 0.4 + half))
     draws = np.random.default_rng(0).normal(size=(4000, 6))
     inside = [low <= last <= high for *past, last in draws for _, low, high in [statistics.prediction_interval(past)]]
     assert np.mean(inside) == pytest.approx(0.95, abs=0.012)  # tres errores típicos de 4000 tiradas
