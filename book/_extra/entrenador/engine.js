@@ -174,7 +174,8 @@ function makeEngine() {
   }
 
   function adam(net, rate) {
-    const t = ++net.steps, scale = (rate * Math.sqrt(1 - ADAM.beta2 ** t)) / (1 - ADAM.beta1 ** t);
+    const t = ++net.steps, power = (beta) => Math.fround(beta) ** t; // Keras las eleva ya redondeadas a float32
+    const scale = (rate * Math.sqrt(1 - power(ADAM.beta2))) / (1 - power(ADAM.beta1));
     for (const { value, gradient, mean, square } of net.parameters) descend(value, gradient, mean, square, scale);
   }
 
