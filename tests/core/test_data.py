@@ -62,7 +62,7 @@ def test_other_data_set_its_own_sizes(tmp_path):
 
 
 def test_the_digest_is_of_what_decides_a_training(tmp_path):
-    """Cambia con cada imagen o etiqueta que entrena o valida, con la forma y con las clases, y con nada de la prueba."""
+    """Cambia con cada imagen o etiqueta que entrena o valida, con la forma y con las clases; con la prueba, no."""
     loaded = data.load(save(tmp_path))
     changes = {name: getattr(loaded, name).copy() for name in ("x_train", "y_train", "x_val", "y_val")}
     for array in changes.values():

@@ -120,5 +120,5 @@ def test_invalid_arguments_are_named(name, value):
 
 def test_unknown_output_is_named():
     """Una activación de salida sin pérdida propia se rechaza."""
-    with pytest.raises(ValueError, match="^output: se recibió 'tanh' y se admite una de softmax, sigmoid, linear.$"):
+    with pytest.raises(ValueError, match=r"^output: se recibió 'tanh' y se admite una de softmax, sigmoid, linear\.$"):
         models.plain(output="tanh")

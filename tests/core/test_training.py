@@ -159,9 +159,9 @@ def test_networks_trained_together_are_those_trained_alone(small):
     }
     runs = train_all(both, small, [4, 1])
     assert {name: [run.seed for run in group] for name, group in runs.items()} == {name: [4, 1] for name in both}
-    for name, training in both.items():
-        options = {"epochs": training.epochs, "batch_size": training.batch_size}
-        for run, alone in zip(runs[name], train_seeds(training.model, small, [4, 1], **options), strict=True):
+    for name, asked in both.items():
+        options = {"epochs": asked.epochs, "batch_size": asked.batch_size}
+        for run, alone in zip(runs[name], train_seeds(asked.model, small, [4, 1], **options), strict=True):
             for a, b in zip(run.model.get_weights(), alone.model.get_weights(), strict=True):
                 np.testing.assert_array_equal(a, b)
 

@@ -31,7 +31,7 @@ def few(name, epochs, designed=None):
 
 
 def pretended(trainings, data, seeds):
-    """En vez de `train_all`, sin entrenar: de cada red y semilla, siempre la misma historia, que no acaba en lo mejor."""
+    """En vez de `train_all`, sin entrenar: de cada red y semilla, siempre igual historia, que no acaba en la mejor."""
     [training] = trainings.values()
     runs = []
     for seed in seeds:
