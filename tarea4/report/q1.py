@@ -72,8 +72,9 @@ def overfitting(fitted: pd.DataFrame, name: str) -> str:
     if mean["epochs"] == 1:
         return f"Con una sola época no se ve si el {name} se sobreajusta."
     first, last, least, end = map(number, mean[["train_first", "train_last", "val_best", "val_last"]])
+    ends = "aún no sube" if end == least else f"acaba en {end}"
     return (
-        f"El {name} {does} sobreajusta: su pérdida de validación baja a {least} y acaba en {end}; la de entrenamiento "
+        f"El {name} {does} sobreajusta: su pérdida de validación baja a {least} y {ends}; la de entrenamiento "
         f"va de {first} a {last}. Su mejor época ronda la {number(mean['best_epoch'], 0)}."
     )
 

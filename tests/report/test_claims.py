@@ -55,6 +55,8 @@ def test_q1_overfitting_is_validation_rising_while_training_falls(losses, does):
         f"El simple {does} sobreajusta: su pérdida de validación baja a {least} y acaba en {end}; la de entrenamiento "
         f"va de {first} a {last}. Su mejor época ronda la 4."
     )
+    still = q1.overfitting(rows.assign(val_last=rows["val_best"]), "simple")
+    assert still.startswith(f"El simple no se sobreajusta: su pérdida de validación baja a {least} y aún no sube; ")
     assert q1.overfitting(rows.assign(epochs=1), "simple") == "Con una sola época no se ve si el simple se sobreajusta."
 
 
