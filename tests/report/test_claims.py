@@ -288,49 +288,82 @@ def test_q5_says_how_much_the_split_moves():
     )
 
 
-OUTPUTS = {"softmax": SAME, "sigmoide": BETTER, "lineal": WORSE}  # en validación, softmax acierta más que la sigmoide
-ECES = {"softmax": [0.01, 0.02], "sigmoide normalizada": [0.03, 0.03]}
+SOFTMAX, SIGMOID, LINEAR, *SQUARED = q2.PAIRS
+# En prueba, softmax acierta más que la sigmoide y menos que la lineal; en validación, al revés.
+OUTPUTS = {SOFTMAX: SAME, SIGMOID: BETTER, LINEAR: WORSE, SQUARED[0]: SAME, SQUARED[1]: 0.2}
+LEARNED = {name: pd.DataFrame({0: [50.0 + i]}, index=[1]) for i, name in enumerate(q2.PAIRS)}
 
 
-def test_q2_answers_what_softmax_gives():
-    """El veredicto sale de qué salidas son una distribución y de si la clase cambia; la frase, de la prueba."""
-    rows = table(OUTPUTS)
-    arrays = {"softmax": [np.array([[0.3, 0.7]])], "sigmoide": [np.array([[0.9, 0.9], [0.2, 0.1]])]}
-    answer = q2.answer(q2.output_ranges(arrays), 3, 3, rows, ECES)
-    assert answer.verdict == "da una distribución: softmax sí, sigmoide no; el argmax no cambia"
-    said = [sentence(rows, "test_accuracy", "softmax", name, "la salida softmax", f"la {name}")
-            for name in ("sigmoide", "lineal")]  # fmt: skip
-    assert answer.text == (
-        "**Softmax da una distribución de probabilidad y no cambia la clase elegida.** Las salidas de una imagen de "
-        "validación suman: 1,0000 con softmax; 0,3000 a 1,8000 con sigmoide. Con softmax, la clase más probable es la "
-        "de mayor logit en 3 de 3 casos. Error de calibración (ECE) en prueba: softmax, 0,0150 ±\xa00,0071; sigmoide "
-        f"normalizada, 0,0300 ±\xa00,0000. {said[0]} {said[1]}"
+def points(rows: pd.DataFrame, column: str, name: str) -> str:
+    """La pareja y su diferencia con softmax, por semillas."""
+    return f"{name} ({words.number(100 * compare(rows, SOFTMAX, name, column).mean_difference, 2)} puntos)"
+
+
+@pytest.mark.parametrize(("split", "where"), [("test", "en prueba"), ("val", "en validación")])
+def test_q2_says_from_which_pairs_softmax_differs(split, where):
+    """Cada pareja pedida, en su grupo, con su diferencia, y la exactitud de softmax en esa partición."""
+    rows, column = table(OUTPUTS), f"{split}_accuracy"
+    greater, less = (SIGMOID, LINEAR) if split == "test" else (LINEAR, SIGMOID)
+    if split == "val":  # `table` da la misma exactitud en el mismo orden: al revés, a mano
+        rows["val_accuracy"] = 1 - rows["val_accuracy"]
+    said, better = q2.standing(rows, split, [SIGMOID, LINEAR, SQUARED[0]])
+    own = words.mean_and_spread(rows.loc[rows["model"] == SOFTMAX, column], 2, 100)
+    assert said == (
+        f"La exactitud {where} de {SOFTMAX} es {own} %: mayor que la de {points(rows, column, greater)}; menor que la "
+        f"de {points(rows, column, less)}; no se distingue de la de {points(rows, column, SQUARED[0])}."
     )
-    swapped = {"softmax": arrays["sigmoide"], "sigmoide": arrays["softmax"]}
-    answer = q2.answer(q2.output_ranges(swapped), 2, 3, rows, ECES)
-    assert answer.verdict == "da una distribución: softmax no, sigmoide sí; el argmax cambia"
-    assert answer.text.startswith("**Softmax no da una distribución de probabilidad y cambia la clase elegida.**")
+    assert better
+    said, better = q2.standing(rows, split, [SQUARED[0], less])
+    assert not better
+    assert "mayor" not in said
 
 
-def test_q2_claims_follow_validation():
-    """Softmax clasifica mejor si lo dice la validación; y se maximiza lo que el gradiente sube, si hay errores."""
-    rows = table(OUTPUTS).assign(test_accuracy=0.5)  # la prueba no decide nada
-    wrong = q2.wrong_by_seed([np.float32([[0, 1, 5], [0, 3, 1]])], np.array([0, 2]), (4,))
-    sigmoid, linear, maximised = q2.claims(rows, wrong)
-    assert [claim.outcome for claim in (sigmoid, linear, maximised)] == ["se confirma", "se refuta", "se refuta"]
-    assert sigmoid.statement.endswith("softmax clasifica mejor que la salida sigmoide")
-    pair = "softmax", "lineal", "la salida softmax", "la lineal"
-    assert linear.evidence == sentence(rows, "val_accuracy", *pair)
-    assert maximised.evidence.startswith("En 2 de 2 errores de validación, sumadas las semillas,")
-    mixed = wrong.assign(gradient_true=[0.1, -0.5])
-    assert q2.claims(rows, mixed)[-1].evidence.startswith("En 1 de 2 errores")
-    assert q2.claims(rows, wrong[:0])[-1].outcome == "se confirma"  # sin errores, la más probable es la verdadera
+def test_q2_joins_what_it_cannot_tell_apart():
+    """Varias parejas de un grupo van en una sola frase, y con una semilla no se distingue ninguna."""
+    one = table(OUTPUTS).query("seed == 0")
+    said, better = q2.standing(one, "test", [SIGMOID, LINEAR])
+    pair = [points(one, "test_accuracy", name) for name in (SIGMOID, LINEAR)]
+    assert said.endswith(f"%: no se distingue de la de {pair[0]} ni de la de {pair[1]}.")
+    assert not better
+    said, _ = q2.standing(table(OUTPUTS), "test", [SIGMOID, SQUARED[1]])
+    assert f"mayor que la de {SIGMOID} (" in said
+    assert f" ni que la de {SQUARED[1]} (" not in said
+    assert f" y que la de {SQUARED[1]} (" in said
 
 
-def test_q2_verdicts_name_every_other_output():
-    """De cada otra salida, su frase, de la partición pedida."""
+def test_q2_intervals_hold_for_four_comparisons():
+    """Una diferencia que pasa al 95 % y no al 98,75 % no se da por buena."""
     rows = table(OUTPUTS)
-    found = q2.softmax_verdicts(rows, "test", "en prueba")
-    assert list(found) == ["sigmoide", "lineal"]
-    for name, said in found.items():
-        assert said == sentence(rows, "test_accuracy", "softmax", name, "la salida softmax", f"la {name}")
+    softmax = rows[rows["model"] == SOFTMAX].set_index("seed")["test_accuracy"]
+    differences = dict(zip(SEEDS, 0.01 + 0.007 * np.array([1, -1, 1, -1, 0]), strict=True))
+    other = rows["model"] == LINEAR
+    rows.loc[other, "test_accuracy"] = [softmax[seed] - differences[seed] for seed in rows[other]["seed"]]
+    found = compare(rows, SOFTMAX, LINEAR, "test_accuracy")
+    assert 0.0125 < found.p_value < 0.05
+    assert "no se distingue" in q2.standing(rows, "test", [LINEAR])[0]
+
+
+def test_q2_answers_with_theorem_test_and_first_epoch():
+    """Primero el porqué, después la prueba frente a las otras dos con p - y, y la primera época."""
+    rows = table(OUTPUTS)
+    answer = q2.answer(rows, LEARNED)
+    why = "por dar una probabilidad a cada clase y por su gradiente, p − y"
+    assert answer.verdict == f"{why}; además, acierta más"
+    assert answer.text == (
+        "**Porque convierte los logits en una probabilidad para cada clase y, con la entropía cruzada, su gradiente es "
+        "p − y, que no se apaga mientras la red se equivoca.** "
+        f"{q2.standing(rows, 'test', [SIGMOID, LINEAR])[0]} {q2.first_epoch(LEARNED)}"
+    )
+    worse = table(OUTPUTS | {SIGMOID: WORSE})
+    assert q2.answer(worse, LEARNED).verdict == f"{why}; no se la ve acertar más"
+
+
+def test_q2_claims_say_what_is_maximised():
+    """Multiclase es cierto y no basta, con la prueba; se maximiza la clase verdadera, con la validación de softmax."""
+    rows = table(OUTPUTS)
+    multiclass, maximised = q2.claims(rows)
+    assert [multiclass.outcome, maximised.outcome] == ["es cierto, pero no basta", "se refuta"]
+    assert multiclass.evidence.endswith(q2.standing(rows, "test", [SIGMOID, LINEAR])[0])
+    own = words.mean_and_spread(rows.loc[rows["model"] == SOFTMAX, "val_accuracy"], 2, 100)
+    assert f"(exactitud de validación, {own} %)" in maximised.evidence
+    assert "baja el logit de la más probable y sube el de la verdadera" in maximised.evidence
