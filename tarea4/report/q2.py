@@ -119,8 +119,9 @@ def standing(measured: pd.DataFrame, split: str, names: list[str]) -> tuple[str,
     for name in names:
         pair = paired_difference(by_seed[SOFTMAX], by_seed[name], CONFIDENCE)
         found[outcome(pair)].append(f"la de {name} ({number(100 * pair.mean_difference, 2)} puntos)")
-    phrases = {"mejor": "mayor que ", "peor": "menor que ", "sin diferencia": "no se distingue de "}
-    said = [phrases[each] + f" ni {phrases[each][-3:]}".join(group) for each, group in found.items() if group]
+    phrases = {"mejor": ("mayor que ", " y que "), "peor": ("menor que ", " y que ")}
+    phrases["sin diferencia"] = "no se distingue de ", " ni de "
+    said = [first + also.join(found[each]) for each, (first, also) in phrases.items() if found[each]]
     accuracy = mean_and_spread(by_seed[SOFTMAX], 2, 100)
     return f"La exactitud {WHERE[split]} de {SOFTMAX} es {accuracy} %: {'; '.join(said)}.", bool(found["mejor"])
 

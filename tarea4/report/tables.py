@@ -176,5 +176,5 @@ def family_table(found: pd.DataFrame, caption: str) -> HTML:
 
 def lines_table(drawn: dict[str, pd.DataFrame], index: str, decimals: int) -> pd.DataFrame:
     """Los números de `tarea4.report.plots.lines`: la media de las líneas de cada tabla; `index`, qué es su índice."""
-    means = pd.DataFrame({name: table.mean(axis=1) for name, table in drawn.items()})
-    return means.map(number, decimals=decimals).rename_axis(index).reset_index()
+    means = pd.DataFrame({name: table.mean(axis=1) for name, table in drawn.items()}).map(number, decimals=decimals)
+    return means.rename(index=lambda x: number(x, int(x % 1 > 0))).rename_axis(index).reset_index()

@@ -367,49 +367,210 @@ def test_best_model_is_compared_with_the_one_it_came_from(loss, verdict):
     )  # fmt: skip
 
 
+<<<<<<< HEAD
 OUTPUTS = {"softmax": SAME, "sigmoide": BETTER, "lineal": WORSE}  # en validación, softmax acierta más que la sigmoide
 ECES = {"softmax": [0.01, 0.02], "sigmoide normalizada": [0.03, 0.03]}
+=======
+def test_q4_claims_have_each_their_own_comparison():
+    """Alfas frente a ninguna; 2020 frente al mejor; y sus capas frente a las de Q3: tres desenlaces distintos."""
+    rows = table({"alfas de 2020": SAME, "sin alfas": SAME, "respuesta de 2020": 0.4, "mejor": 0.36, "partida": 0.44})
+    tiny, model, layers = q4.claims(rows, "mejor", "partida", "sin alfas", 2, "Las alfas: nada.")
+    assert [claim.outcome for claim in (tiny, model, layers)] == [
+        "estas semillas no lo deciden", "se refuta", "se confirma"
+    ]  # fmt: skip
+    said = sentence(rows, "val_loss", "alfas de 2020", "sin alfas", "el modelo con ellas", "el que no las tiene")
+    bits = "Con ellas y sin ellas los pesos finales coinciden bit a bit con 2 de 5 semillas."
+    assert tiny.evidence == f"{bits} {said} Las alfas: nada."
+    assert model.evidence == sentence(
+        rows, "val_loss", "respuesta de 2020", "mejor", "el de 2020", "el mejor de hoy"
+    )  # fmt: skip
+    assert layers.evidence.endswith(", 5 semillas).")
+    assert "La red 25-45-25 tiene menor pérdida en validación que la de las capas de Q3 (partida)" in layers.evidence
 
 
-def test_q2_answers_what_softmax_gives():
-    """El veredicto sale de qué salidas son una distribución y de si la clase cambia; la frase, de la prueba."""
-    rows = table(OUTPUTS)
-    arrays = {"softmax": [np.array([[0.3, 0.7]])], "sigmoide": [np.array([[0.9, 0.9], [0.2, 0.1]])]}
-    answer = q2.answer(q2.output_ranges(arrays), 3, 3, rows, ECES)
-    assert answer.verdict == "da una distribución: softmax sí, sigmoide no; el argmax no cambia"
-    said = [sentence(rows, "test_accuracy", "softmax", name, "la salida softmax", f"la {name}")
-            for name in ("sigmoide", "lineal")]  # fmt: skip
-    assert answer.text == (
-        "**Softmax da una distribución de probabilidad y no cambia la clase elegida.** Las salidas de una imagen de "
-        "validación suman: 1,0000 con softmax; 0,3000 a 1,8000 con sigmoide. Con softmax, la clase más probable es la "
-        "de mayor logit en 3 de 3 casos. Error de calibración (ECE) en prueba: softmax, 0,0150 ±\xa00,0071; sigmoide "
-        f"normalizada, 0,0300 ±\xa00,0000. {said[0]} {said[1]}"
+def test_q4_names_tell_settings_apart():
+    """Dos modelos que difieren, aunque sea en la última cifra, no comparten nombre; los iguales, sí."""
+    values = [
+        0.0,
+        1e-15,
+        0.1,
+        0.1004,
+        0.196,
+        0.2,
+        0.204,
+        0.20000000000000001e-3,
+        0.12345,
+        0.123451,
+        np.nextafter(0.1, 1),
+    ]
+    for i, name in enumerate(("dropout", "alpha_l1", "alpha_l2")):
+        labels = {q4.label(**dict.fromkeys(("dropout", "alpha_l1", "alpha_l2"), 0.0) | {name: v}) for v in values}
+        assert len(labels) == len(values), (i, name)
+    assert q4.label(0.1, 1e-4, 0.0) == "dropout 0,10, l1 = 10⁻⁴, l2 = 0"
+    assert q4.label(0.204, 0.1004, 3e-15) == "dropout 0,204, l1 = 1,004·10⁻¹, l2 = 3·10⁻¹⁵"
+    assert q4.label(0.1, 1e-4, 1e-3) == q4.label(0.10, 0.0001, 0.001)
+
+
+def test_alpha_effects_say_what_each_alpha_does():
+    """Cada alfa, de menor a mayor y con su modelo, se compara por semillas con la menor: bajan, suben o no se sabe."""
+    explored = table({"mucha": 0.5, "cero": SAME, "buena": BETTER, "poca": SAME + 1e-4})
+    labels = {10.0: "mucha", 0.0: "cero", 1e-3: "buena", 1e-6: "poca"}
+    losses = q4.alpha_table(explored, labels)
+    assert list(losses.index) == [0.0, 1e-6, 1e-3, 10.0]
+    for alpha, name in labels.items():
+        own = explored[explored["model"] == name].set_index("seed")["val_loss"]
+        assert losses.loc[alpha].to_dict() == own.to_dict()
+    assert q4.alpha_effects(losses) == (
+        "Frente a alfa = 0, la pérdida de validación: la bajan 10⁻³; la suben 10¹; no la cambian de modo que se "
+        "distinga 10⁻⁶."
     )
-    swapped = {"softmax": arrays["sigmoide"], "sigmoide": arrays["softmax"]}
-    answer = q2.answer(q2.output_ranges(swapped), 2, 3, rows, ECES)
-    assert answer.verdict == "da una distribución: softmax no, sigmoide sí; el argmax cambia"
-    assert answer.text.startswith("**Softmax no da una distribución de probabilidad y cambia la clase elegida.**")
+    assert q4.alpha_effects(losses.iloc[:1]).endswith("la pérdida de validación: sin otras alfas.")
 
 
-def test_q2_claims_follow_validation():
-    """Softmax clasifica mejor si lo dice la validación; y se maximiza lo que el gradiente sube, si hay errores."""
-    rows = table(OUTPUTS).assign(test_accuracy=0.5)  # la prueba no decide nada
-    wrong = q2.wrong_by_seed([np.float32([[0, 1, 5], [0, 3, 1]])], np.array([0, 2]), (4,))
-    sigmoid, linear, maximised = q2.claims(rows, wrong)
-    assert [claim.outcome for claim in (sigmoid, linear, maximised)] == ["se confirma", "se refuta", "se refuta"]
-    assert sigmoid.statement.endswith("softmax clasifica mejor que la salida sigmoide")
-    pair = "softmax", "lineal", "la salida softmax", "la lineal"
-    assert linear.evidence == sentence(rows, "val_accuracy", *pair)
-    assert maximised.evidence.startswith("En 2 de 2 errores de validación, sumadas las semillas,")
-    mixed = wrong.assign(gradient_true=[0.1, -0.5])
-    assert q2.claims(rows, mixed)[-1].evidence.startswith("En 1 de 2 errores")
-    assert q2.claims(rows, wrong[:0])[-1].outcome == "se confirma"  # sin errores, la más probable es la verdadera
+def test_same_weights_counts_seeds():
+    """Cuenta las semillas cuyos pesos coinciden todos, hasta el último bit, y solo si coinciden las de su pareja."""
+
+    def runs(*shifts):
+        networks = [models.plain((4,), input_size=3, n_classes=2) for _ in shifts]
+        for seed, (network, shift) in enumerate(zip(networks, shifts, strict=True)):
+            shapes = [weights.shape for weights in network.get_weights()]
+            network.set_weights([np.full(shape, seed + 0.1, "float32") for shape in shapes[:-1]]
+                                + [np.full(shapes[-1], 0.1 + shift, "float32")])  # fmt: skip
+        return [Run(network, seed, {}, 0.0) for seed, network in enumerate(networks)]
+
+    assert q4.same_weights(runs(0, 0, 0), runs(0, 1e-8, 0)) == 2
+    assert q4.same_weights(runs(0, 0), runs(0, 0)[::-1]) == 0
+    with pytest.raises(ValueError, match="shorter"):
+        q4.same_weights(runs(0, 0), runs(0))
 
 
-def test_q2_verdicts_name_every_other_output():
-    """De cada otra salida, su frase, de la partición pedida."""
+@pytest.mark.parametrize(
+    ("old", "best", "outcomes"),
+    [
+        ((0.97, 0.09), (0.99, 0.06), ["dentro", "superado", "dentro", "superado"]),
+        ((0.97, 0.20), (0.96, 0.06), ["dentro", "no alcanzado", "fuera", "superado"]),
+        ((0.90, 0.08), (0.9752, 0.10), ["fuera", "no se distinguen", "dentro", "no alcanzado"]),
+    ],
+)
+def test_q5_places_2020_among_the_seeds(old, best, outcomes):
+    """Las cifras de 2020 se juzgan con la prueba: dentro o fuera de lo que da su receta, y frente al mejor de hoy."""
+    noise = dict(zip(SEEDS, (-0.009, 0.008, 0.001, -0.002, 0.002), strict=True))
+    rows = pd.DataFrame(
+        {"model": name, "seed": seed, "test_accuracy": accuracy + scale * n, "test_loss": loss - scale * n}
+        | {"val_accuracy": 0.5, "val_loss": 0.5}
+        for name, (accuracy, loss), scale in (("mejor", best, 0.2), ("de 2020", old, 1.5))
+        for seed, n in noise.items()
+    )
+    made = q5.claims(rows, "mejor", "de 2020")
+    assert [claim.outcome.removesuffix(" de lo que da la semilla") for claim in made] == outcomes
+    then, today = (rows[rows["model"] == name]["test_loss"] for name in ("de 2020", "mejor"))
+    spans = [f"de {words.number(v.min())} a {words.number(v.max())}." for v in (then, today)]
+    assert made[2][:2] == ("Aquella red da pérdida 0,0800 en prueba", f"Con 5 semillas va {spans[0]}")
+    assert made[3].statement == "El mejor modelo da pérdida 0,0800 en prueba"
+    assert made[3].evidence == f"El de hoy da {words.mean_and_spread(today)}, {spans[1]}"
+    assert "0,9752" in made[0].statement
+
+
+def test_q5_reads_digits_with_a_model_of_the_size_of_2020():
+    """Para el navegador, el mejor en validación de los que no pasan de 2020, o el menor si pasan todos."""
+    rows = table({"grande": 0.1, "medio": 0.3, "chico": 0.35, "menor": 0.2})
+    sizes = {"grande": 90_000, "medio": 34_775, "chico": 20_000, "menor": 34_776}
+    rows["parameters"] = rows["model"].map(sizes)
+    assert best_model(rows) == "grande"
+    assert q5.best_affordable(rows, ["grande", "medio", "chico", "menor"]) == "medio"
+    assert q5.best_affordable(rows, ["grande", "menor"]) == "menor"
+    assert q5.best_affordable(rows, dict.fromkeys(["grande", "chico"])) == "chico"
+
+
+def test_q5_says_how_much_the_split_moves():
+    """Cada reparto con su validación y su prueba; la diferencia es la de validación, en puntos y con su signo."""
+    last, stratified = table({"red": 0.25}), table({"red": 0.27})
+    said = [words.mean_and_spread(rows[column], 2, 100)
+            for rows in (last, stratified) for column in ("val_accuracy", "test_accuracy")]  # fmt: skip
+    assert q5.split_effect(last, stratified) == (
+        f"Con las últimas imágenes, la exactitud es {said[0]} % en validación y {said[1]} % en prueba. Con el reparto "
+        f"estratificado, la exactitud es {said[2]} % en validación y {said[3]} % en prueba. La elección mueve la "
+        "validación −2,00 puntos."
+    )
+
+
+SOFTMAX, SIGMOID, LINEAR, *SQUARED = q2.PAIRS
+# En prueba, softmax acierta más que la sigmoide y menos que la lineal; en validación, al revés.
+OUTPUTS = {SOFTMAX: SAME, SIGMOID: BETTER, LINEAR: WORSE, SQUARED[0]: SAME, SQUARED[1]: 0.2}
+LEARNED = {name: pd.DataFrame({0: [50.0 + i]}, index=[1]) for i, name in enumerate(q2.PAIRS)}
+>>>>>>> 04baf734726185df07b0dcaab40f5de9c9f31676
+
+
+def points(rows: pd.DataFrame, column: str, name: str) -> str:
+    """La pareja y su diferencia con softmax, por semillas."""
+    return f"{name} ({words.number(100 * compare(rows, SOFTMAX, name, column).mean_difference, 2)} puntos)"
+
+
+@pytest.mark.parametrize(("split", "where"), [("test", "en prueba"), ("val", "en validación")])
+def test_q2_says_from_which_pairs_softmax_differs(split, where):
+    """Cada pareja pedida, en su grupo, con su diferencia, y la exactitud de softmax en esa partición."""
+    rows, column = table(OUTPUTS), f"{split}_accuracy"
+    greater, less = (SIGMOID, LINEAR) if split == "test" else (LINEAR, SIGMOID)
+    if split == "val":  # `table` da la misma exactitud en el mismo orden: al revés, a mano
+        rows["val_accuracy"] = 1 - rows["val_accuracy"]
+    said, better = q2.standing(rows, split, [SIGMOID, LINEAR, SQUARED[0]])
+    own = words.mean_and_spread(rows.loc[rows["model"] == SOFTMAX, column], 2, 100)
+    assert said == (
+        f"La exactitud {where} de {SOFTMAX} es {own} %: mayor que la de {points(rows, column, greater)}; menor que la "
+        f"de {points(rows, column, less)}; no se distingue de la de {points(rows, column, SQUARED[0])}."
+    )
+    assert better
+    said, better = q2.standing(rows, split, [SQUARED[0], less])
+    assert not better
+    assert "mayor" not in said
+
+
+def test_q2_joins_what_it_cannot_tell_apart():
+    """Varias parejas de un grupo van en una sola frase, y con una semilla no se distingue ninguna."""
+    one = table(OUTPUTS).query("seed == 0")
+    said, better = q2.standing(one, "test", [SIGMOID, LINEAR])
+    pair = [points(one, "test_accuracy", name) for name in (SIGMOID, LINEAR)]
+    assert said.endswith(f"%: no se distingue de la de {pair[0]} ni de la de {pair[1]}.")
+    assert not better
+    said, _ = q2.standing(table(OUTPUTS), "test", [SIGMOID, SQUARED[1]])
+    assert f"mayor que la de {SIGMOID} (" in said
+    assert f" ni que la de {SQUARED[1]} (" not in said
+    assert f" y que la de {SQUARED[1]} (" in said
+
+
+def test_q2_intervals_hold_for_four_comparisons():
+    """Una diferencia que pasa al 95 % y no al 98,75 % no se da por buena."""
     rows = table(OUTPUTS)
-    found = q2.softmax_verdicts(rows, "test", "en prueba")
-    assert list(found) == ["sigmoide", "lineal"]
-    for name, said in found.items():
-        assert said == sentence(rows, "test_accuracy", "softmax", name, "la salida softmax", f"la {name}")
+    softmax = rows[rows["model"] == SOFTMAX].set_index("seed")["test_accuracy"]
+    differences = dict(zip(SEEDS, 0.01 + 0.007 * np.array([1, -1, 1, -1, 0]), strict=True))
+    other = rows["model"] == LINEAR
+    rows.loc[other, "test_accuracy"] = [softmax[seed] - differences[seed] for seed in rows[other]["seed"]]
+    found = compare(rows, SOFTMAX, LINEAR, "test_accuracy")
+    assert 0.0125 < found.p_value < 0.05
+    assert "no se distingue" in q2.standing(rows, "test", [LINEAR])[0]
+
+
+def test_q2_answers_with_theorem_test_and_first_epoch():
+    """Primero el porqué, después la prueba frente a las otras dos con p - y, y la primera época."""
+    rows = table(OUTPUTS)
+    answer = q2.answer(rows, LEARNED)
+    why = "por dar una probabilidad a cada clase y por su gradiente, p − y"
+    assert answer.verdict == f"{why}; además, acierta más"
+    assert answer.text == (
+        "**Porque convierte los logits en una probabilidad para cada clase y, con la entropía cruzada, su gradiente es "
+        "p − y, que no se apaga mientras la red se equivoca.** "
+        f"{q2.standing(rows, 'test', [SIGMOID, LINEAR])[0]} {q2.first_epoch(LEARNED)}"
+    )
+    worse = table(OUTPUTS | {SIGMOID: WORSE})
+    assert q2.answer(worse, LEARNED).verdict == f"{why}; no se la ve acertar más"
+
+
+def test_q2_claims_say_what_is_maximised():
+    """Multiclase es cierto y no basta, con la prueba; se maximiza la clase verdadera, con la validación de softmax."""
+    rows = table(OUTPUTS)
+    multiclass, maximised = q2.claims(rows)
+    assert [multiclass.outcome, maximised.outcome] == ["es cierto, pero no basta", "se refuta"]
+    assert multiclass.evidence.endswith(q2.standing(rows, "test", [SIGMOID, LINEAR])[0])
+    own = words.mean_and_spread(rows.loc[rows["model"] == SOFTMAX, "val_accuracy"], 2, 100)
+    assert f"(exactitud de validación, {own} %)" in maximised.evidence
+    assert "baja el logit de la más probable y sube el de la verdadera" in maximised.evidence

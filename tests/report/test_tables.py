@@ -10,7 +10,7 @@ from tarea4 import models
 from tarea4.evaluation import validation_results, worst_confusions
 from tarea4.report import tables, words
 from tarea4.search.recipes import Recipe
-from tarea4.statistics import Calibration, paired_difference
+from tarea4.statistics import Calibration
 from tarea4.training import SENSES, Training
 
 COLUMNS = {
@@ -79,10 +79,10 @@ def test_accuracies_are_percentages_and_seconds_are_not():
     """Las exactitudes van en %, la época y los segundos en lo suyo, una fila por salida en su orden."""
     table = halves()
     header, *rows = cells(tables.accuracies_table(table, "Exactitudes"))
-    assert header == ["Salida", "Entrenamiento", "Validación", "Prueba", "Mejor época", "Segundos"]
+    assert header == ["Salida", "Prueba", "Validación", "Entrenamiento", "Mejor época", "Segundos"]
     for row, name in zip(rows, ("zeta", "alfa", "media"), strict=True):
         own = table[table["model"] == name]
-        accuracies = [shown(own[f"{split}_accuracy"], 2, 100) for split in ("train", "val", "test")]
+        accuracies = [shown(own[f"{split}_accuracy"], 2, 100) for split in ("test", "val", "train")]
         assert row == [name, *accuracies, shown(own["best_epoch"], 2), shown(own["seconds"], 2)]
 
 
@@ -228,34 +228,25 @@ def test_digits_are_read_by_their_index():
     }  # fmt: skip
 
 
-def test_calibration_tables():
-    """La confianza no se toma por exactitud, los tramos vacíos no salen y la diferencia es la primera menos la otra."""
+def test_bins_are_tables():
+    """La confianza no se toma por exactitud y los tramos vacíos no salen."""
     bins = {"confidence": [0.25, np.nan, 0.9], "accuracy": [0.5, np.nan, 0.8], "count": [4, 0, 6]}
     found = tables.bins_table({name: Calibration(pd.DataFrame(bins), 0.1) for name in ("b", "a")})
     assert found.to_dict("list") == {
         "Salida": ["b", "b", "a", "a"], "Confianza": ["25,00\xa0%", "90,00\xa0%"] * 2,
         "Exactitud": ["50,00\xa0%", "80,00\xa0%"] * 2, "Imágenes": [4, 6] * 2,
     }  # fmt: skip
-    eces = {"softmax": [0.01, 0.02, 0.03], "sigmoide normalizada": [0.05, 0.04, 0.06]}
-    low, high = (f"{end:.4f}".replace(".", ",").replace("-", "−") for end in paired_difference(*eces.values())[1:3])
-    assert cells(tables.calibration_table(eces, "ECE")) == [
-        ["Salida", "ECE en prueba"], ["softmax", "0,0200 ± 0,0100"], ["sigmoide normalizada", "0,0500 ± 0,0100"],
-        ["diferencia: softmax menos sigmoide", f"−0,0300 [{low}; {high}]"],
-    ]  # fmt: skip
 
 
-def test_tables_of_the_outputs():
-    """Los extremos de cada salida, y las dos clases de cada error, en su columna."""
-    ranges = pd.DataFrame({"min": [-1.5], "max": [2.0], "min_sum": [0.1], "max_sum": [3.0], "distribution": [False]})
-    assert cells(tables.ranges_table(ranges.set_axis(["lineal"]), "Salidas")) == [
-        ["Salida", "Menor salida", "Mayor salida", "Menor suma", "Mayor suma"],
-        ["lineal", "−1,5000", "2,0000", "0,1000", "3,0000"],
-    ]
-    wrong = {"image": 9, "true": 3, "likeliest": 5, "p_true": 0.25, "p_likeliest": 0.7}
-    wrong = pd.DataFrame([wrong | {"gradient_true": -0.75, "gradient_likeliest": 0.7001, "seed": 4}] * 2, index=[0, 0])
-    names = ["p, verdadera", "p, más probable", "p − y, verdadera", "p − y, más probable"]
-    row = ["3", "5", "0,2500", "0,7000", "−0,7500", "0,7001"]
-    assert cells(tables.gradients_table(wrong, "Errores")) == [["Verdadera", "Más probable", *names], row, row]
+def test_lines_are_tables_of_means():
+    """Por fila, la media de las líneas de cada tabla, en su orden; el índice, con decimales solo si los tiene."""
+    drawn = {
+        "b": pd.DataFrame({0: [1.0, 2.0], 1: [2.0, 5.0]}, [-0.5, 2.0]),
+        "a": pd.DataFrame({4: [7.0, 8.25]}, [-0.5, 2]),
+    }
+    assert tables.lines_table(drawn, "Logit", 2).to_dict("list") == {
+        "Logit": ["−0,5", "2"], "b": ["1,50", "3,50"], "a": ["7,00", "8,25"]
+    }  # fmt: skip
 
 
 def test_claims_are_a_table():
