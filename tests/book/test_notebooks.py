@@ -91,11 +91,7 @@ def test_figures_are_described(notebook):
 
 # En otro procesador pueden cambiar de palabras o de filas: cuántas semillas llegan a un umbral y entre qué épocas, qué
 # tramos de confianza tienen imágenes y cuáles son los doce errores más seguros.
-<<<<<<< HEAD
-NOT_COMPARED = {"q2-28", "q5-33", "q5-46"}
-=======
-NOT_COMPARED = {"q1-28", "q2-26", "q5-33", "q5-46"}
->>>>>>> 04baf734726185df07b0dcaab40f5de9c9f31676
+NOT_COMPARED = {"q2-26", "q5-33", "q5-46"}
 
 
 def test_nbval_compares_every_result(notebook):

@@ -119,7 +119,6 @@ FIGURES = {
     "fiabilidad": lambda: plots.reliability({"simple": make_calibration(0), "regularizado": make_calibration(1)}),
     "intervalos": lambda: plots.intervals(make_table(), "test_accuracy", references={"2020": 0.9752}),
     "tiempos": lambda: plots.intervals(make_table(), "seconds"),
-<<<<<<< HEAD
     "brecha": lambda: plots.gap({"simple": make_alphas().set_axis(range(1, 6)), "otra": -make_alphas().iloc[:, :1]}),
     "brecha de una época": lambda: plots.gap({"simple": pd.DataFrame({0: [-0.12]}, index=[1])}),
     "alfas": lambda: plots.sweep({"l1": make_alphas(), "l2": make_alphas() * 2}, "alfa", scale="alpha"),
@@ -129,13 +128,9 @@ FIGURES = {
     "búsqueda": lambda: plots.diagonal(make_searched()),
     "pasos": lambda: plots.steps(make_steps(), "accuracy"),
     "un paso": lambda: plots.steps(make_steps().head(1), "loss"),
-=======
     "líneas": lambda: plots.lines(
         {"una": make_alphas(), LONG_NAMES[1]: make_alphas()}, xlabel="alfa", ylabel="pérdida"
     ),
-    "alfas": lambda: plots.alpha_curve({"l1": make_alphas(), "l2": make_alphas() * 2}),
-    "alfa cero": lambda: plots.alpha_curve({"l1": make_alphas().loc[[0]]}, "val_accuracy"),
->>>>>>> 04baf734726185df07b0dcaab40f5de9c9f31676
 }
 
 
@@ -588,7 +583,6 @@ def test_real_confusion_reaches_the_figure(small):
     assert sum(int(text.get_text()) for text in axis.texts) == len(small.y_test)
 
 
-<<<<<<< HEAD
 def test_steps_draw_each_split_in_its_row():
     """Cada red en su fila, de arriba abajo: sus semillas y su media, la validación encima y la prueba debajo."""
     table = make_steps()
@@ -608,7 +602,8 @@ def test_steps_draw_each_split_in_its_row():
         np.testing.assert_allclose(spans, 2 * groups.std().dropna())
         assert bars.get_label() == {"val": "validación", "test": "prueba"}[split]
     assert seeds[0].get_ydata()[0] < seeds[1].get_ydata()[0]
-=======
+
+
 def test_lines_are_the_columns_of_each_table():
     """Cada columna es una línea frente a su índice, del color de su tabla, que sale una vez en la leyenda."""
     drawn = {"uno": pd.DataFrame({3: [5.0, 6.0], 1: [7.0, 9.0]}, index=[1, 2]), "dos": pd.DataFrame({"z": [4.0]}, [8])}
@@ -621,4 +616,3 @@ def test_lines_are_the_columns_of_each_table():
     assert colours[0] == colours[1] != colours[2]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["uno", "dos"]
     assert (axis.get_xlabel(), axis.get_ylabel(), axis.get_ylim()) == ("época", "exactitud (%)", (3, 10))
->>>>>>> 04baf734726185df07b0dcaab40f5de9c9f31676

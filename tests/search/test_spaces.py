@@ -9,13 +9,11 @@ import optuna
 import pytest
 
 from tarea4.search.recipes import BUDGET_2020, Recipe
-from tarea4.search.spaces import GRID, LABELS, NOISY, SPACES, shown
-
-EPOCHS = {"q5-presupuesto": 20, "q5-largo": 60, "q5-libre": 15}
+from tarea4.search.spaces import LABELS, NOISY, SPACES, shown
 
 
 def test_q4_proposes_the_network_of_its_trial(small):
-    """Las capas de Q3 con la tasa y las alfas del ensayo; una alfa menor que 10⁻⁸ no está."""
+    """Las capas de Q3 con la tasa y las alfas del ensayo, 50 épocas; una alfa menor que 10⁻⁸ no está."""
     params = {"dropout": 0.3, "log10_alpha_l1": -4.5, "log10_alpha_l2": -8.1}
     training = SPACES["q4"].suggest(optuna.trial.FixedTrial(params), small)
     layers = {type(layer): layer for layer in training.model.layers}
@@ -23,12 +21,32 @@ def test_q4_proposes_the_network_of_its_trial(small):
     assert [layer.units for layer in dense] == [40, 50, 15, 10]
     assert layers[keras.layers.Dropout].rate == 0.3
     assert dense[2].activity_regularizer.get_config() == pytest.approx({"l1": 10**-4.5, "l2": 0.0})
-    assert (training.epochs, training.batch_size) == (15, 128)
-    assert len(GRID) == len({tuple(point.values()) for point in GRID}) == 42
-    assert SPACES["q4"].designed is GRID
+    assert (training.epochs, training.batch_size) == (50, 128)
 
 
-@pytest.mark.parametrize("name", EPOCHS)
+def test_grids_are_every_point_with_every_seed():
+    """Cada rejilla, exacta: sus puntos, una vez con cada semilla de las que eligen, y ninguno repetido."""
+    plain = [point["hidden_sizes"] for point in SPACES["q3"].designed()[::5]]
+    assert plain == ["40-50-15", *("-".join([n] * k) for k in (1, 2, 3) for n in ("10", "20", "40", "60", "100"))]
+    points = SPACES["q4-rejilla"].designed()
+    rates = sorted({point["dropout"] for point in points if not point["alpha_l1"] + point["alpha_l2"]})
+    assert rates == [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5]
+    pairs = {(point["alpha_l1"], point["alpha_l2"]) for point in points if point["dropout"] == 0.2}
+    alphas = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
+    assert pairs == {(0, 0)} | {pair for a in alphas for pair in ((a, 0), (0, a), (a, a))}
+    assert {(p["alpha_l1"], p["alpha_l2"]) for p in points if p["dropout"] == 0.0} == pairs
+    assert {point["hidden_sizes"] for point in points} == {"40-50-15"}
+    for name in ("q3", "q4-rejilla"):
+        keys = [tuple(point.values()) for point in SPACES[name].designed()]
+        assert len(keys) == len(set(keys))
+        assert {key[-1] for key in keys} == set(range(1000, 1005))
+    chance = SPACES["q4-azar"].designed()
+    assert [point["seed"] for point in chance[:3]] == [1000, 2000, 2001]
+    assert len({point["dropout"] for point in chance}) == len(chance) / 3 == 45
+    assert all(0 <= p["dropout"] <= 0.5 and -9 <= p["log10_alpha_l1"] <= -1 for p in chance)
+
+
+@pytest.mark.parametrize("name", ["q5", "q5-libre"])
 def test_q5_proposes_the_recipe_of_its_trial(name, small):
     """De veinte ensayos, cada receta lleva lo que dicen sus parámetros y sus redes llenan el presupuesto, si lo hay."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
@@ -56,7 +74,7 @@ def test_q5_proposes_the_recipe_of_its_trial(name, small):
         # Una unidad más por capa son como mucho unos 3 000 parámetros.
         assert 0.9 * BUDGET_2020 < min(totals) <= max(totals) <= BUDGET_2020
     assert {len(recipe.hidden_sizes) for recipe in recipes} == {1, 2, 3, 4, 5}
-    assert {recipe.epochs for recipe in recipes} == {EPOCHS[name]}
+    assert {recipe.epochs for recipe in recipes} == {50}
     varied = [
         field.name for field in dataclasses.fields(Recipe) if len({str(getattr(r, field.name)) for r in recipes}) > 1
     ]
@@ -64,17 +82,7 @@ def test_q5_proposes_the_recipe_of_its_trial(name, small):
     assert (recipes[0].noise, recipes[0].learning_rate, recipes[0].weight_decay) == (0.3, 4e-3, 0.05)
 
 
-def test_long_study_fixes_what_the_short_one_settled():
-    """El largo no busca la normalización, los dropout, las alfas, el plan ni el lote: valen lo del primer diseñado."""
-    fixed = SPACES["q5-largo"].fixed
-    assert set(fixed) == {*Recipe.__dataclass_fields__, "log10_alpha_l1", "log10_alpha_l2"} & set(NOISY) - {
-        "activation", "noise", "noise_hidden", "learning_rate", "weight_decay"
-    }  # fmt: skip
-    assert fixed.items() <= NOISY.items()
-    assert not any(SPACES[name].fixed for name in SPACES if name != "q5-largo")
-
-
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", [name for name, space in SPACES.items() if not space.grid])
 def test_every_hyperparameter_has_a_name(name, small):
     """Todo lo que un estudio propone, hasta con cinco capas, se dice en español en las figuras y en la tabla."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
