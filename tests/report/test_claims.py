@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from samples import cells, make_run, measured, reached
+from samples import SEEDS, cells, make_run, measured, reached
 
 from tarea4.report import claims, q1, q2, words
 from tarea4.statistics import compare, prediction_interval
