@@ -45,7 +45,7 @@ Path = Annotated[str | None, BeforeValidator(lambda value: None if value in ("",
 Seed, Epochs = Annotated[Integer, Field(ge=0, le=2**32 - 1)], Annotated[Integer, Field(ge=1, le=1000)]
 Sizes = Annotated[List[Annotated[Integer, Field(ge=1, le=10_000)]], AfterValidator(_light)]
 Rate, Alpha = Annotated[Number, Field(ge=0, lt=1)], Annotated[Number, Field(ge=0)]
-Positive, Networks, Alphas = Annotated[Number, Field(gt=0)], Distinct[Sizes], Distinct[Alpha]
+Positive, Networks = Annotated[Number, Field(gt=0)], Distinct[Sizes]
 
 
 def meaning(text: str, *default, **limits) -> FieldInfo:

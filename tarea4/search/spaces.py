@@ -33,7 +33,7 @@ MIN_EXPONENT = -8  # una alfa menor que 10**-8 es cero
 SEARCHING = range(1000, 1005)  # las semillas que buscan y eligen; las que confirman, en los cuadernos, son otras
 LABELS = {
     "number": "ensayo", "parameters": "parámetros", "val_loss": "pérdida", "val_accuracy": "exactitud",
-    "epochs": "épocas", "n_layers": "capas ocultas", "width": "unidades de la capa 1",
+    "epochs": "épocas", "n_layers": "capas ocultas",
     **{f"ratio_{i}": f"razón capa {i} / capa {i - 1}" for i in range(2, 6)}, "activation": "activación",
     "batch_norm": "normalización por lotes", "dropout": "dropout de la entrada", "dropout_hidden": "dropout interior",
     "noise": "ruido de la entrada", "noise_hidden": "ruido interior", "alpha_l1": "alfa de l1",
@@ -82,12 +82,12 @@ def _suggest_q4(trial: BaseTrial, data: Dataset) -> Training:
     return Training(model, train_metrics=False)
 
 
-def _suggest_recipe(trial: BaseTrial, data: Dataset, *, budget: int | None) -> Recipe:
+def _suggest_recipe(trial: BaseTrial, data: Dataset) -> Recipe:
     uniform, choose = trial.suggest_float, trial.suggest_categorical
     logarithmic = partial(trial.suggest_float, log=True)
     steps = [logarithmic(f"ratio_{i}", 0.3, 1.2) for i in range(2, trial.suggest_int("n_layers", 1, 5) + 1)]
     ratios = list(itertools.accumulate([1.0, *steps], operator.mul))
-    width = widest(ratios, budget, **data.sizes) if budget else trial.suggest_int("width", 32, 512, log=True)
+    width = widest(ratios, BUDGET_2020, **data.sizes)
     return Recipe(
         layer_sizes(width, ratios), choose("activation", ["relu", "gelu", "silu"]), choose("batch_norm", [True, False]),
         dropout=uniform("dropout", 0.0, 0.4), dropout_hidden=uniform("dropout_hidden", 0.0, 0.4),
@@ -128,9 +128,7 @@ SPACES = {
     "q4-azar": Space("dropout y alfas al azar, con semillas que los eligen y otras que los confirman", _suggest_q4,
         lambda: with_seeds(_random_points(), [SEARCHING[0], 2000, 2001]), grid=True),
     "q5": Space("capas y receta, con los parámetros de 2020 como mucho",
-        partial(_suggest_recipe, budget=BUDGET_2020), lambda: [NOISY], pruner=PercentilePruner(40, 10, 10)),
-    "q5-libre": Space("capas y receta, sin límite de parámetros",
-        partial(_suggest_recipe, budget=None), lambda: [NOISY], pruner=PercentilePruner(40, 6, 5)),
+        _suggest_recipe, lambda: [NOISY], pruner=PercentilePruner(40, 10, 10)),
 }  # fmt: skip
 
 

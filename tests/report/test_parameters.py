@@ -37,7 +37,6 @@ VALID = {
     "accuracy_threshold": 0.98,
     "n_bins": 15,
     "candidates": [[40, 50, 15], [25, 45, 25]],
-    "alpha_grid": [0, 1e-5],
     "n_trials": 0,
     "storage": None,
     "epochs_best": 20,
@@ -68,7 +67,6 @@ GOOD = [
     ("n_bins", 2, 2),
     ("n_bins", 100, 100),
     ("candidates", [["40", 50.0], "[25]"], ((40, 50), (25,))),
-    ("alpha_grid", ["0", "1e-4"], (0.0, 1e-4)),
     ("n_trials", 100_000, 100_000),
 ]
 NOT_NUMBERS = [None, "tres", "", True, "True", math.nan, "nan", math.inf, -math.inf, "1e999", [1], {}, "1" * 5000, 1j]
@@ -88,7 +86,6 @@ BAD = [
     *[("accuracy_threshold", value) for value in (0, 1.01)],
     *[("n_bins", value) for value in (1, 101)],
     *[("candidates", value) for value in ([], [[]], [[40], []], [[40], [40]], [40, 50], [[0]], [["a"]])],
-    *[("alpha_grid", value) for value in ([], [-1e-5], [math.inf], [1e-5, "1e-5"], [0, 0.0], 1e-5)],
     *[("n_trials", value) for value in (-1, 100_001)],
 ]
 
@@ -156,7 +153,6 @@ def test_bad_values_are_refused_in_one_sentence(name, received):
         ("n_bins", "un entero entre 2 y 100"),
         ("candidates", "una lista de 1 a 100 listas de 1 a 100 enteros entre 1 y 10000, que con imágenes de 784 "
          "píxeles no pasen de 10000000 pesos, sin repetir"),
-        ("alpha_grid", "una lista de 1 a 100 números de 0 en adelante, sin el infinito, sin repetir"),
         ("n_trials", "un entero entre 0 y 100000"),
     ],
 )  # fmt: skip
@@ -234,7 +230,7 @@ def test_the_result_cannot_be_changed():
     parameters = check_parameters(cell(Q4), Q4)
     with pytest.raises(ValidationError):
         parameters.epochs = 0
-    assert isinstance(parameters.alpha_grid, tuple)
+    assert isinstance(parameters.hidden_sizes, tuple)
 
 
 @pytest.fixture
@@ -326,7 +322,6 @@ valid = st.fixed_dictionaries(
         "dropout": unit,
         "alpha_l1": st.floats(0, allow_infinity=False),
         "alpha_l2": st.floats(0, allow_infinity=False),
-        "alpha_grid": st.lists(st.floats(0, allow_infinity=False), min_size=1, max_size=6, unique=True),
         "n_trials": st.integers(0, 100_000),
         "storage": st.none(),
     }
@@ -371,7 +366,7 @@ def test_any_value_is_either_within_the_limits_or_refused_by_name(name, value):
     assert type(p.n_trials) is int
     assert 0 <= p.n_trials <= 100_000
     assert p.storage is None or isinstance(p.storage, str)
-    assert all(0 <= alpha < math.inf for alpha in (p.alpha_l1, p.alpha_l2, *p.alpha_grid))
+    assert all(0 <= alpha < math.inf for alpha in (p.alpha_l1, p.alpha_l2))
 
 
 class Cells(HTMLParser):

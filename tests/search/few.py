@@ -24,9 +24,9 @@ GRID = [point | {"seed": seed} for point, seed in itertools.product(POINTS, [100
 def few(name, epochs, designed=None):
     """El espacio de ese nombre, con esas épocas y, si se dan, esos ensayos diseñados."""
     space = SPACES[name]
-    designed = space.designed if designed is None else lambda: designed
     return space._replace(
-        suggest=lambda trial, data: replace(space.suggest(trial, data), epochs=epochs), designed=designed
+        suggest=lambda trial, data: replace(space.suggest(trial, data), epochs=epochs),
+        designed=space.designed if designed is None else lambda: designed,
     )
 
 

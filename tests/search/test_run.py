@@ -342,8 +342,8 @@ def test_least_loss_counts_though_it_is_not_the_last(images, tmp_path, monkeypat
     """De un ensayo que sobreajusta, el valor y la exactitud son los de su mejor época; su receta repite la curva."""
     hasty = NOISY | {"noise": 0.0, "noise_hidden": 0.0, "batch_norm": False}
     hasty |= {"schedule": "constante", "batch_size": 64, "learning_rate": 1e-2, "width": 64}
-    monkeypatch.setitem(SPACES, "q5-libre", few.few("q5-libre", 20, [hasty]))
-    study = new("q5-libre", tmp_path / "q5.log", images)
+    monkeypatch.setitem(SPACES, "q5", few.few("q5", 20, [hasty]))
+    study = new("q5", tmp_path / "q5.log", images)
     search(study, images, n_trials=1, bar=False)
     [trial] = finished(study)
     curve = list(trial.intermediate_values.values())
