@@ -1,55 +1,39 @@
-"""Las recetas largas de «Más allá» se entrenan una vez, se guardan como texto y se siguen tras un corte."""
-
-import json
+"""Las recetas de «Más allá» se miden también en prueba, y lo que se guarda de ellas es verdad."""
 
 import pytest
 
-from tarea4.search import beyond
+from tarea4.data import pooled
+from tarea4.search.beyond import RECIPES
+from tarea4.search.reading import trials_table
 from tarea4.search.recipes import Recipe
+from tarea4.search.run import open_study, search
+from tarea4.search.stages import CONFIRMING, SPACES
+from tarea4.training import train_all
 
 
-@pytest.fixture
-def recipes(monkeypatch):
-    """Dos recetas que tardan poco: una con FGSM sobre imágenes promediadas y otra con etiquetas suaves."""
-    quick = {
-        "corta": Recipe((8,), pool=True, epsilon=0.05, epochs=2, learning_rate=1e-2),
-        "corta, suave": Recipe((8,), label_smoothing=0.1, epochs=1),
-    }
-    monkeypatch.setattr(beyond, "RECIPES", quick)
-    return quick
+def test_a_recipe_is_measured_on_test(images, tmp_path, monkeypatch):
+    """De una receta corta, con FGSM sobre imágenes reducidas, se guarda lo que da entrenarla otra vez."""
+    quick = Recipe((8,), pool=True, epsilon=0.05, epochs=2, learning_rate=1e-2)
+
+    def suggest(trial, _):
+        trial.suggest_categorical("recipe", ["corta"])
+        return quick
+
+    space = SPACES["mas-alla"]._replace(suggest=suggest, designed=lambda: [{"recipe": "corta", "seed": 3}])
+    monkeypatch.setitem(SPACES, "mas-alla", space)
+    study = open_study("mas-alla", tmp_path / "mas-alla.log", images, create=True)
+    search(study, images, n_trials=1, bar=False)
+    row = trials_table(study).iloc[0]
+    small = pooled(images)
+    [run] = train_all({"": quick.training(small)}, small, [3])[""]
+    assert row["val_loss"] == pytest.approx(run.best("val_loss"), rel=1e-4)
+    assert sum(row["errors"]) == round(len(images.y_test) * (1 - row["test_accuracy"]))
+    assert row["parameters"] == 12 * 12 * 8 + 4 * 8 + 8 * 10 + 10
+    assert (row["epochs"], row["seed"], row["recipe"]) == (2, 3, "corta")
+    assert 0 <= row["ece"] <= 1
 
 
-def test_only_what_is_missing_is_trained(small, recipes, tmp_path, monkeypatch, capsys):
-    """Tras un corte se entrena solo lo que falta; una receta que cambió se entrena otra vez."""
-    beyond.run_missing(small, [0, 1], recipes, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 4
-    (tmp_path / "corta-1.json").unlink()
-    capsys.readouterr()
-    beyond.run_missing(small, [0, 1], recipes, tmp_path)
-    assert capsys.readouterr().out.startswith("corta, semilla 1:")
-    beyond.run_missing(small, [0, 1], recipes, tmp_path)
-    assert capsys.readouterr().out == ""
-    monkeypatch.setitem(recipes, "corta, suave", Recipe((9,), label_smoothing=0.1, epochs=1))
-    beyond.run_missing(small, [0], recipes, tmp_path)
-    assert capsys.readouterr().out.startswith("corta, suave, semilla 0:")
-
-
-def test_what_is_stored_is_true(small, recipes, tmp_path):
-    """Lo guardado es texto, con la receta, la curva y lo medido en prueba, y cuadra consigo mismo."""
-    beyond.run_missing(small, [3], recipes, tmp_path)
-    table = beyond.stored(tmp_path)
-    assert list(table["model"]) == list(recipes)
-    first = table.iloc[0]
-    n = len(small.y_test)
-    assert sum(first["errors"]) == round(n * (1 - first["test_accuracy"]))
-    assert first["val_loss"] == pytest.approx(min(first["history"]["val_loss"]), abs=1e-5)  # con cinco decimales
-    assert first["parameters"] == 12 * 12 * 8 + 4 * 8 + 8 * 10 + 10
-    assert len(first["history"]["val_loss"]) == recipes["corta"].epochs
-    assert 0 <= first["ece"] <= 1
-    stored = json.loads((tmp_path / "corta-3.json").read_text(encoding="utf-8"))
-    assert stored["recipe"]["epsilon"] == 0.05
-
-
-def test_nothing_stored_is_an_empty_table(tmp_path):
-    """Sin archivos, la tabla está vacía."""
-    assert beyond.stored(tmp_path / "nada").empty
+def test_every_recipe_is_designed_with_the_seeds_of_the_notebooks():
+    """Cada receta, una vez con cada semilla de las que confirman."""
+    points = SPACES["mas-alla"].designed()
+    assert [(point["recipe"], point["seed"]) for point in points] == [(r, s) for r in RECIPES for s in CONFIRMING]

@@ -13,24 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-import optuna
 import psutil
 import psycopg
 import pytest
 from optuna.trial import TrialState
-from test_run import EPOCHS, all_params, finished
+from test_run import all_params, finished, new
 
 from tarea4.search.__main__ import main
-from tarea4.search.run import open_study
-from tarea4.search.spaces import GRID, SPACES
-
-
-def fill(study, images):
-    """Da por terminada la rejilla entera, para que los ensayos siguientes sean del muestreador."""
-    probe = optuna.create_study().ask()
-    SPACES["q4"].suggest(probe, images)
-    done = {"distributions": probe.distributions, "value": 3.0, "intermediate_values": {1: 3.0}}
-    study.add_trials([optuna.trial.create_trial(params=params, **done) for params in GRID])
 
 
 @pytest.fixture
@@ -49,6 +38,9 @@ def start(images_path):
     for process in processes:
         process.kill()
         process.communicate()
+
+
+EPOCHS, N_TRIALS = 50, 8
 
 
 def freeze(study, *processes, lock=None):
@@ -82,9 +74,8 @@ def check_shared_study(study, n_trials, lost=None):
     trials = finished(study)
     assert len(trials) == n_trials
     assert len(set(all_params(trials))) == n_trials
-    assert [trial.params for trial in trials[: len(GRID)]] == GRID
     assert not study.get_trials(states=(TrialState.RUNNING,))
-    for trial in trials[len(GRID) :]:
+    for trial in trials:
         assert sorted(trial.intermediate_values) == list(range(1, EPOCHS + 1))
     if lost:
         assert study.trials[lost.number].state == TrialState.FAIL
@@ -96,15 +87,14 @@ def test_command_ends_with_its_code(tmp_path):
     command = [sys.executable, "-m", "tarea4.search", "--study", "q6"]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (process.returncode, process.stdout) == (1, "")
-    assert process.stderr.startswith("study: se recibió 'q6' y se admite 'q4'")
+    assert process.stderr.startswith("study: se recibió 'q6' y se admite 'q3'")
     assert process.stderr.count("\n") == 1
 
 
 def test_two_processes_share_a_journal_and_a_third_is_killed(start, images, images_path, tmp_path):
     """Tras un `kill -9` en mitad de un ensayo, los otros dos suman los pedidos, sin repetir ni perder ninguno."""
-    path, n_trials = tmp_path / "q4.log", len(GRID) + 6
-    study, lock = open_study("q4", path, images), path.with_name("q4.log.lock")
-    fill(study, images)
+    path, n_trials = tmp_path / "q4.log", N_TRIALS
+    study, lock = new("q4", path, images), path.with_name("q4.log.lock")
     killed, first, second = (start(path, n_trials) for _ in range(3))
     lost, *_ = freeze(study, killed, first, second, lock=lock)
     killed.kill()
@@ -116,8 +106,8 @@ def test_two_processes_share_a_journal_and_a_third_is_killed(start, images, imag
     for process in (first, second):
         assert process.wait(120) == 0, process.stderr.read()
     check_shared_study(study, n_trials, lost)
-    assert finished(study)[: len(GRID)] == before[: len(GRID)]
-    owners = {trial.user_attrs["process"]["pid"] for trial in finished(study)[len(GRID) :]}
+    assert all(trial in finished(study) for trial in before)
+    owners = {trial.user_attrs["process"]["pid"] for trial in finished(study)}
     assert {first.pid, second.pid} <= owners
 
 
@@ -171,9 +161,8 @@ def url(server, request):
 
 def test_killed_worker_is_replaced(url, server, request, start, images, images_path, capsys):
     """De dos procesos, uno muere con `kill -9` en mitad de un ensayo: el otro lo repite y acaba los demás."""
-    n_trials = len(GRID) + 6
-    study = open_study("q4", url, images)
-    fill(study, images)
+    n_trials = N_TRIALS
+    study = new("q4", url, images)
     killed, other = start(url, n_trials), start(url, n_trials)
     lost, _ = freeze(study, killed, other)
     options = ["--storage", url, "--data-path", str(images_path), "--n-trials"]
@@ -194,13 +183,13 @@ def test_killed_worker_is_replaced(url, server, request, start, images, images_p
     assert finished(study) == before
 
 
-def test_workers_can_start_at_once(url):
+def test_workers_can_start_at_once(url, images):
     """Muchos procesos que estrenan a la vez una base de datos vacía la abren todos."""
     together = Barrier(6)
 
     def open_together(_):
         together.wait()
-        return open_study("q4", url).study_name
+        return new("q4", url, images).study_name
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(open_together, range(6))) == ["q4"] * 6

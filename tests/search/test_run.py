@@ -341,7 +341,7 @@ def test_searching_trials_train_with_the_first_searching_seed(images, tmp_path, 
 def test_least_loss_counts_though_it_is_not_the_last(images, tmp_path, monkeypatch):
     """De un ensayo que sobreajusta, el valor y la exactitud son los de su mejor época; su receta repite la curva."""
     hasty = NOISY | {"noise": 0.0, "noise_hidden": 0.0, "batch_norm": False}
-    hasty |= {"schedule": "constante", "batch_size": 64, "learning_rate": 1e-2, "width": 64}
+    hasty |= {"schedule": "constante", "batch_size": 64, "learning_rate": 1e-2}
     monkeypatch.setitem(SPACES, "q5", few.few("q5", 20, [hasty]))
     study = new("q5", tmp_path / "q5.log", images)
     search(study, images, n_trials=1, bar=False)
@@ -356,7 +356,7 @@ def test_least_loss_counts_though_it_is_not_the_last(images, tmp_path, monkeypat
     [again] = train_all({"": recipe.training(images, train_metrics=False)}, images, SEARCHING[:1])[""]
     assert again.history["val_loss"] == curve
     assert again.best("val_accuracy") == trial.user_attrs["val_accuracy"]
-    assert again.model.count_params() == trial.user_attrs["parameters"] == 785 * 64 + 65 * 56 + 57 * 10
+    assert again.model.count_params() == trial.user_attrs["parameters"] == recipe.build(images).count_params()
 
 
 def test_pruned_trials_keep_their_curve(untrained, images, tmp_path, monkeypatch):
