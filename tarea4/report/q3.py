@@ -75,6 +75,18 @@ def read_curves(runs: list[Run]) -> str:
     return f"De la época elegida a la última, la pérdida evaluada va de {train}; la de validación, de {val}."
 
 
+def read_depth(runs: dict[str, list[Run]]) -> str:
+    """Si una capa más, igual de ancha, baja la menor pérdida evaluada: en cuántas de las anchuras comparables."""
+    losses, pairs = {}, {}
+    for name, group in runs.items():
+        losses[tuple(name.split("-"))] = np.mean([min(run.history["train_loss"]) for run in group])
+    for sizes, loss in losses.items():
+        if len(set(sizes)) == 1 and (deeper := (*sizes, sizes[0])) in losses:
+            pairs.setdefault(len(sizes), []).append(losses[deeper] < loss)
+    told = [f"con la capa {n + 1}, en {sum(found)} de {len(found)}" for n, found in sorted(pairs.items())]
+    return f"Anchuras en que una capa más baja la pérdida: {'; '.join(told) or 'no hay ninguna que comparar'}."
+
+
 def claims(reached: pd.DataFrame, name: str) -> list[Claim]:
     """Si la red que se dio por buena en 2020 llega a los umbrales de entrenamiento, en cada sentido."""
     claims, by_sense = [], reached[reached["model"] == name].groupby("sense")["epoch"]

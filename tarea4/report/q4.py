@@ -115,7 +115,8 @@ def gains(measured: pd.DataFrame, found: pd.DataFrame, best: str, base: str) -> 
     if best == base:
         return f"{told}; alfas no lleva."
     tied = against(measured, found, best, base, "")[2] == "sin diferencia"
-    return f"{told}, y las alfas, en {second}, que {'no se distingue' if tied else 'sí se distingue'} de cero."
+    told += f", y las alfas, en {second}, que {'no se distingue' if tied else 'sí se distingue'} de cero."
+    return f"{told} Sin ellas da {in_test(measured, base)}."
 
 
 def place(points: pd.DataFrame, loss: float) -> str:

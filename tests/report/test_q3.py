@@ -117,3 +117,13 @@ def test_curves_are_read_from_the_chosen_epoch_to_the_last():
         "De la época elegida a la última, la pérdida evaluada va de 0,5000 a 0,1500; la de validación, de 0,2500 a "
         "0,7000."
     )
+
+
+def test_depth_is_compared_at_the_same_width():
+    """Cada capa de más se compara con la misma anchura, y solo entre redes de capas iguales que estén las dos."""
+    least = {"10": 0.5, "10-10": 0.3, "10-10-10": 0.4, "20": 0.2, "20-20": 0.25, "40": 0.1, "40-50": 0.01}
+    runs = {name: [Run(None, 0, {"train_loss": [0.9, loss, 0.8]}, 1.0)] for name, loss in least.items()}
+    assert q3.read_depth(runs) == (
+        "Anchuras en que una capa más baja la pérdida: con la capa 2, en 1 de 2; con la capa 3, en 0 de 1."
+    )
+    assert q3.read_depth({"40": runs["40"]}).endswith("la pérdida: no hay ninguna que comparar.")

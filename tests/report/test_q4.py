@@ -86,7 +86,8 @@ def test_the_answer_begins_with_what_is_asked():
         f"conocida (pérdida de validación {said['pedida']} frente a {said['mejor']}). Y esto.\n\n"
         f"**La mejor red conocida es mejor, y mejora a la red simple (pérdida de validación {said['mejor']} frente a "
         f"{said[SIMPLE]}).** Da {words.in_test(rows, 'mejor')}. El dropout y la normalización por lotes cambian la "
-        "pérdida de validación de la red simple en −0,0500, y las alfas, en −0,0200, que sí se distingue de cero."
+        "pérdida de validación de la red simple en −0,0500, y las alfas, en −0,0200, que sí se distingue de cero. Sin "
+        f"ellas da {words.in_test(rows, 'mejor, sin alfas')}."
     )
     assert found.verdict == "pedida no se distingue de no poner alfas; mejor mejora a la red simple"
 
@@ -96,7 +97,7 @@ def test_the_answer_when_the_best_is_asked():
     rows = table(mejor=0.3302)
     found = answer(rows, asked="mejor")
     assert found.text.startswith("**Lo que se pide, mejor, es la mejor red conocida, y mejora a la red simple (")
-    assert found.text.endswith(", y las alfas, en 0,0002, que no se distingue de cero.")
+    assert ", y las alfas, en 0,0002, que no se distingue de cero. Sin ellas da pérdida" in found.text
     assert found.verdict == "mejor mejora a la red simple"
     bare = answer(table(), asked="mejor, sin alfas", best="mejor, sin alfas")
     assert bare.text.endswith("de la red simple en −0,0500; alfas no lleva.")
