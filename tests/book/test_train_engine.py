@@ -52,7 +52,7 @@ TRAIN = """async (settings) => {
 
 @pytest.fixture
 def doubles(digits):
-    """Keras en doble precisión, como la página, y las imágenes de entrenar y validar: así no difieren al redondear."""
+    """Keras en doble precisión, como la página, y las imágenes de entrenar y validar: no difieren en el redondeo."""
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")

@@ -222,16 +222,15 @@ def test_without_storage(site, page):
     assert "no deja guardarlo" in page.locator(".estado").inner_text()
 
 
-def test_missing_data_is_told(trainer):
+def test_missing_data_is_told(site, page):
     """Si las imágenes no llegan, se dice, y se puede volver a probar."""
-    trainer.route("**/digitos.js", lambda route: route.abort())
-    trainer.get_by_role("button", name="Entrenar").click()
-    trainer.wait_for_function(
-        "work === null && document.querySelector('.estado').innerText.includes('No se han podido')"
-    )
-    trainer.unroute("**/digitos.js")
-    run(trainer)
-    assert trainer.locator(".resultado").is_visible()
+    page.route("**/digitos.js", lambda route: route.abort())
+    page.goto((site / "entrena.html").as_uri())
+    page.get_by_role("button", name="Entrenar").click()
+    page.get_by_text("No se han podido cargar las imágenes").first.wait_for()
+    page.unroute("**/digitos.js")
+    run(page)
+    assert page.locator(".resultado").is_visible()
 
 
 def test_without_javascript(site, chromium):

@@ -119,7 +119,7 @@ function conclude() {
   const kept = writeRuns(runs);
   showResult(results[0], data);
   const place = trainer.inWorker ? "" : " Este navegador no deja entrenar aparte, y la página ha ido a tirones.";
-  const over = `${results.length > 1 ? `${results.length} semillas` : `${current.epochs} épocas`} en ${decimal(seconds, 1)} s.`;
+  const over = `${results.length > 1 ? `${results.length} semillas` : current.epochs > 1 ? `${current.epochs} épocas` : "1 época"} en ${decimal(seconds, 1)} s.`;
   finish(`${over}${place}${kept ? "" : " El navegador no deja guardarlo: se perderá al cerrar la página."}`, `${over} ${verdict(results[0])}`);
 }
 
