@@ -27,7 +27,9 @@ class Parameters(Studied):
     dropout: Rate | None = meaning("tasa de dropout de la red de partida; None es la de Q4")
     alpha_l1: Alpha | None = meaning("factor de su penalización l1; None es el de Q4")
     alpha_l2: Alpha | None = meaning("factor de su penalización l2; None es el de Q4")
-    hidden_sizes: Sizes | None = meaning("capas que se prueban con ese ajuste; None son las mejores de la rejilla")
+    hidden_sizes: Sizes | None = meaning(
+        "otras capas que se prueban con ese ajuste; None son las mejores de la rejilla"
+    )
 
 
 def answer(measured: pd.DataFrame, base: str, layers: str | None, recipe: str) -> Answer:

@@ -1,7 +1,7 @@
 """Los estudios guardados, sus puntos y los pasos de la atribución, en frases y en tablas."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import optuna
 import pandas as pd
@@ -14,7 +14,7 @@ from tarea4.report.words import days, layers, mean_and_spread, number, plural
 from tarea4.search import reading, stages
 from tarea4.search.recipes import Recipe
 from tarea4.search.run import FINISHED
-from tarea4.search.spaces import LABELS, shown
+from tarea4.search.spaces import LABELS, SIZES_2020, shown
 from tarea4.search.stages import RECIPES, SPACES, STEPS
 
 NOTHING = Markdown("Esto se hizo con MNIST y 50 épocas: con otros datos o menos épocas, no hay nada que enseñar.")
@@ -131,7 +131,9 @@ def steps_table(measured: pd.DataFrame, data: Dataset, caption: str) -> HTML:
     winner, trained, rows = reading.q4_winner(data), stages.steps(data) | RECIPES, []
     recipes = {name: each for name, each in trained.items() if isinstance(each, Recipe)}
     compared = references(winner) | BEYOND
-    recipes["+ capas"] = like_q4(recipes["+ ruido y optimizador"], winner)
+    small = recipes["+ ruido y optimizador"]
+    start = replace(small, hidden_sizes=tuple(map(int, SIZES_2020.split("-"))))
+    recipes |= {"+ capas": like_q4(small, winner), compared["+ capas"]: like_q4(start, winner)}
     for name, group in measured.groupby("model", sort=False):
         other = compared.get(name)
         change = f"frente a «{other}», lo que dice su nombre" if other else "—"

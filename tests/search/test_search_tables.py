@@ -118,12 +118,12 @@ def stored(monkeypatch):
             for i, name in enumerate(names) for seed in (1, 0)
         ])  # fmt: skip
 
-    made = {"atribucion": rows("step", ["+ dropout", "simple", "+ épocas", "+ sus capas"], 1),
+    made = {"atribucion": rows("step", ["+ dropout", "simple", "+ épocas", "+ sus capas", "+ capas"], 1),
             "mas-alla": rows("recipe", ["grande, FGSM", "grande"], 10)}  # fmt: skip
     monkeypatch.setattr(reading, "stored", lambda name, data: made[name])
     monkeypatch.setattr(reading, "q4_winner", lambda data: {"dropout": 0.2, "alpha_l1": 0.0, "alpha_l2": 0.0})
-    found = Recipe((9, 8), noise=0.3)
-    longer = Recipe((9, 8), noise=0.3, epochs=150)
+    found = Recipe((40, 50, 15), noise=0.3)
+    longer = Recipe((40, 50, 15), noise=0.3, epochs=150)
     trained = {"+ ruido y optimizador": found, "+ sus capas": found, "+ épocas": longer}
     monkeypatch.setattr(tables.stages, "steps", lambda data: trained)
 
@@ -132,9 +132,9 @@ def test_steps_come_in_order(stored):
     """Los pasos en el orden de la atribución y después «Más allá», con sus semillas de menor a mayor."""
     found = tables.steps(None)
     assert list(dict.fromkeys(found["model"])) == [
-        "simple", "+ dropout", "+ sus capas", "+ épocas", "grande", "grande, FGSM"
+        "simple", "+ dropout", "+ capas", "+ sus capas", "+ épocas", "grande", "grande, FGSM"
     ]  # fmt: skip
-    assert list(found["seed"]) == [0, 1] * 6
+    assert list(found["seed"]) == [0, 1] * 7
 
 
 def test_every_step_says_in_what_it_differs(stored):
@@ -145,6 +145,7 @@ def test_every_step_says_in_what_it_differs(stored):
         "frente a «+ normalización por lotes», lo que dice su nombre", "1 000", "1,0050 ± 0,0071", "2,0000 ± 0,0000",
         "90,00 ± 0,00",
     ]  # fmt: skip
+    assert made["+ capas"][0] == "frente a «+ dropout», nada: ya era así"
     assert made["+ épocas"][0] == "frente a «+ sus capas», épocas: 150"
     assert made["+ sus capas"][0] == "frente a «+ ruido y optimizador», nada: ya era así"
     assert made["grande"][0].startswith("frente a «+ épocas», ")
