@@ -93,6 +93,8 @@ def finish(app, exception):
     site = Path(app.outdir)
     for path in site.rglob("*.html"):
         path.write_text(mend(path.read_text(encoding="utf-8")), encoding="utf-8")
+    toggle = site / "_static" / "togglebutton.js"  # pone sus botones al abrir la página
+    toggle.write_text(mend(toggle.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copy(site / f"{app.config.root_doc}.html", site / "index.html")
     weights = glued(Path(app.srcdir) / "q5.ipynb")["q5_web"]  # el cuaderno que los entrena los deja en su salida
     (site / "modelo" / "pesos.js").write_text(f"const PESOS = {weights};\n", encoding="utf-8")

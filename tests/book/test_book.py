@@ -88,7 +88,7 @@ def test_computed_tables_are_tables(pages):
 def test_every_chapter_opens_with_its_answer(pages):
     """Entre la pregunta y el experimento está la respuesta calculada, sin código por medio."""
     for name in ["q1", "q2", "q3", "q4", "q5"]:
-        answer = pages[name].split('id="respuesta"')[1].split('id="el-experimento"')[0]
+        answer = pages[name].split('id="respuesta"')[1].split("<section ")[0]
         assert "<strong>" in answer, name
         assert "Mostrar el código" not in answer, name
 

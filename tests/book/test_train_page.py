@@ -67,8 +67,8 @@ def test_settings_travel_in_the_address(trainer, site):
     trainer.goto(address)
     assert trainer.get_by_label("Dropout, en la entrada").input_value() == "0.35"
     trainer.get_by_label("Dropout, en la entrada").fill("1.5")
-    trainer.get_by_label("Épocas").fill("nada")
-    trainer.get_by_label("Épocas").blur()
+    trainer.get_by_label("Épocas", exact=True).fill("nada")
+    trainer.get_by_label("Épocas", exact=True).blur()
     assert trainer.get_by_label("Dropout, en la entrada").input_value() == "0.95"
     assert "dropout: 0,95" in trainer.locator(".corregido").inner_text()
     assert "épocas: 20" in trainer.locator(".corregido").inner_text()
