@@ -138,7 +138,10 @@ def test_parameters_cell(name, notebook):
 
 
 TYPED = re.compile(r"\d+[.,]\d+|\d+\s?%")
-QUOTED = re.compile(r"(?s:```bash\n.*?```)|^>.*$|«[^»]*»|`[^`]*`|\$[^$]*\$|\{cite[^`]*`[^`]*`|\]\([^)]*\)", re.MULTILINE)
+QUOTED = re.compile(
+    r"(?s:```bash\n.*?```)|^>.*$|«[^»]*»|`[^`]*`|\$[^$]*\$|\{cite[^`]*`[^`]*`|\]\([^)]*\)",
+    re.MULTILINE,
+)
 
 
 def typed_numbers(text):
