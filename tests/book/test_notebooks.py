@@ -139,7 +139,7 @@ def test_parameters_cell(name, notebook):
 
 TYPED = re.compile(r"\d+[.,]\d+|\d+\s?%")
 QUOTED = re.compile(
-    r"(?s:```bash\n.*?```)|^>.*$|«[^»]*»|`[^`]*`|\$[^$]*\$|\{cite[^`]*`[^`]*`|\]\([^)]*\)",
+    r"(?s:```bash\n.*?```)|^```.*$|^>.*$|«[^»]*»|`[^`]*`|\$[^$]*\$|\{cite[^`]*`[^`]*`|\]\([^)]*\)",
     re.MULTILINE,
 )
 
