@@ -1,17 +1,16 @@
 """Lo que comparten las respuestas de los cinco capítulos."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tarea4.report.words import Outcome, outcome, plural, verdict
+from tarea4.report.words import Outcome, outcome, verdict
 from tarea4.statistics import compare
 
 WHERE = {"val": "en validación", "test": "en prueba"}
 OUTCOMES = {"mejor": "se confirma", "peor": "se refuta", "sin diferencia": "estas semillas no lo deciden"}
-AGAINST_BASE = {"mejor": "mejora al", "peor": "es peor que el", "sin diferencia": "no se distingue del"}
 
 
 class Answer(NamedTuple):
@@ -32,23 +31,6 @@ def judged(measured: pd.DataFrame, column: str, model: tuple[str, str], other: t
     return verdict(model[1], other[1], metric, paired, WHERE[split]), outcome(paired, lower_is_better=metric == "loss")
 
 
-def claimed(statement: str, measured: pd.DataFrame, column: str, *models: tuple[str, str]) -> Claim:
-    evidence, found = judged(measured, column, *models)
-    return Claim(statement, evidence, OUTCOMES[found])
-
-
-def answer_best(measured: pd.DataFrame, best: str, base: str, n_tried: int, asked: str) -> Answer:
-    """El modelo elegido en validación entre los probados, y el pedido, comparados con el modelo del que se partía."""
-    tried, names = plural(n_tried, "modelo probado", "modelos probados"), (asked, f"el modelo pedido ({asked})")
-    against_best = "" if asked == best else " " + judged(measured, "val_loss", names, (best, "el mejor"))[0]
-    if best == base:
-        return Answer("es el de partida", f"**El mejor de {tried} es el de partida: {best}.**{against_best}")
-    loss, found = judged(measured, "val_loss", (best, "este modelo"), (base, f"el de partida ({base})"))
-    accuracy, _ = judged(measured, "test_accuracy", (best, "este modelo"), (base, "el de partida"))
-    text = f"**El mejor de {tried} es: {best}.** {loss} {accuracy}{against_best}"
-    return Answer(f"{AGAINST_BASE[found]} de partida", text)
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Los valores p de una familia, en su orden, corregidos (S. Holm, Scandinavian Journal of Statistics 6(2), 1979).
 
@@ -56,3 +38,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """
     scaled = np.sort(p_values) * np.arange(len(p_values), 0, -1)
     return np.minimum(np.maximum.accumulate(scaled), 1)[np.argsort(np.argsort(p_values))].tolist()
+
+
+def compared(measured: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str = "val_loss") -> pd.DataFrame:
+    """Una familia de comparaciones, una fila por pareja, con su valor p corregido por Holm, del que sale `outcome`."""
+    rows = [(*pair, *compare(measured, *pair, metric)[:4]) for pair in pairs]
+    found = pd.DataFrame(rows, columns=["model", "other", "difference", "low", "high", "p"])
+    better, found["holm"] = np.where(found["difference"] < 0, "mejor", "peor"), holm(found["p"])
+    return found.assign(outcome=np.where(found["holm"] < 0.05, better, "sin diferencia"))

@@ -4,36 +4,34 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from IPython.display import HTML, Markdown
 from scipy import stats
 
 from tarea4.report.claims import OUTCOMES, Answer, Claim
-from tarea4.report.html import table
 from tarea4.report.parameters import Regularised, Sizes, Thresholds, meaning
-from tarea4.report.words import Outcome, epochs_reaching, in_test, interval, mean_and_spread, number, outcome, plural
-from tarea4.statistics import Comparison, compare, mcnemar, paired_difference, prediction_interval, standard_error
+from tarea4.report.words import (
+    Outcome,
+    epochs_reaching,
+    in_test,
+    interval,
+    mean_and_spread,
+    number,
+    outcome,
+    p_text,
+    plural,
+)
+from tarea4.statistics import Comparison, compare, mcnemar, paired_difference, standard_error
 from tarea4.training import SENSES, Run
 
 OVERFITS = 1.25  # se sobreajusta la red cuya pérdida de validación acaba por encima de tantas veces su mínimo
 COMPARABLE = ("train_", "val_")  # los sentidos de la pérdida en que cabe comparar una red con dropout y otra sin él
 WHERE = {"val": "En validación", "test": "En el conjunto de prueba"}
 LOSS, ACCURACY = ("pérdida", 1, 4, "", ""), ("exactitud", 100, 2, "\N{NO-BREAK SPACE}%", " puntos")
-LOGGED = {  # lo que imprimió Keras en 2020, de la época 23 a la 27
-    "loss": [0.0681, 0.0706, 0.0671, 0.0663, 0.0661], "accuracy": [0.9777, 0.9770, 0.9784, 0.9783, 0.9785],
-    "val_loss": [0.0658, 0.0720, 0.0745, 0.0705, 0.0719], "val_accuracy": [0.9822, 0.9807, 0.9780, 0.9798, 0.9817],
-}  # fmt: skip
 
 
 class Parameters(Regularised, Thresholds):
     model: Literal["ambos", "simple", "regularizado"] = meaning('modelos: "ambos", "simple" o "regularizado"')
     hidden_sizes: Sizes = meaning("unidades de cada capa oculta del modelo simple")
     hidden_sizes_regularised: Sizes = meaning("unidades de cada capa oculta del modelo regularizado")
-
-    @property
-    def as_in_2020(self) -> bool:
-        """Si la red regularizada y los datos son los de 2020: si no, aquellas cifras no vienen a cuento."""
-        chosen = self.data_path, self.hidden_sizes_regularised, self.dropout, self.alpha_l1, self.alpha_l2
-        return chosen == (None, (40, 50, 15, 15), 0.2, 70e-15, 3e-15)
 
 
 def fits(runs_by_name: dict[str, list[Run]]) -> pd.DataFrame:
@@ -141,7 +139,7 @@ def easier(reached: pd.DataFrame, name: str, other: str) -> tuple[str, Outcome]:
     arrived, n, arrives = by_model.count(), by_model.size(), by_model.agg(epochs_reaching)
     p_value = stats.fisher_exact([[arrived[each], n[each] - arrived[each]] for each in (name, other)]).pvalue
     found = "sin diferencia" if p_value >= 0.05 else "mejor" if arrived[name] > arrived[other] else "peor"
-    return f"El {name} {arrives[name]}; el {other} {arrives[other]} (Fisher, {_p(p_value)}).", found
+    return f"El {name} {arrives[name]}; el {other} {arrives[other]} (Fisher, {p_text(p_value)}).", found
 
 
 def sooner(reached: pd.DataFrame, name: str, other: str) -> tuple[str, Outcome]:
@@ -166,7 +164,7 @@ def sooner(reached: pd.DataFrame, name: str, other: str) -> tuple[str, Outcome]:
     p_value = stats.binomtest(first, first + last).pvalue if first + last else 1.0
     found = "sin diferencia" if p_value >= 0.05 else "mejor" if first > last else "peor"
     said = f"Antes que el otro, el {name} llega con {first} de {n} semillas; el {other} llega con {last} de {n}"
-    return f"{said} (prueba de los signos, {_p(p_value)}).", found
+    return f"{said} (prueba de los signos, {p_text(p_value)}).", found
 
 
 def claims(measured: pd.DataFrame, reached: pd.DataFrame) -> list[Claim]:
@@ -198,30 +196,10 @@ def disagreement(y: np.ndarray, predictions: dict[str, np.ndarray]) -> str:
     error = max(standard_error(float(np.mean(found == y)), len(y)) for found in (ours, theirs))
     return (
         f"Con esta semilla, solo el modelo {name} acierta {plural(test.b, 'imagen', 'imágenes')}, y solo el {other}, "
-        f"{plural(test.c, 'imagen', 'imágenes')} (McNemar, {_p(test.p_value)}). Sobre {number(len(y), 0)} "
+        f"{plural(test.c, 'imagen', 'imágenes')} (McNemar, {p_text(test.p_value)}). Sobre {number(len(y), 0)} "
         f"imágenes, el error estándar de la exactitud es de {number(100 * error, 2)} puntos."
     )
 
 
-def logged(runs: list[Run], as_in_2020: bool) -> HTML | Markdown:
-    """Cada cifra de `LOGGED` y el intervalo de predicción de las de hoy, si la red y los datos son aquellos."""
-    if not as_in_2020 or len(runs) < 2 or len(runs[0].history["loss"]) < 27:
-        needed = "la red regularizada de 2020, MNIST, dos semillas o más y 27 épocas o más"
-        return Markdown(f"Las cifras de 2020 solo se comparan con {needed}.")
-    rows, inside = {"Época": range(23, 28)}, {}
-    for metric, then in LOGGED.items():
-        today = [prediction_interval([run.history[metric][epoch - 1] for run in runs]) for epoch in rows["Época"]]
-        rows[metric] = [f"{number(old)} {interval(new)}" for old, new in zip(then, today, strict=True)]
-        inside[metric] = sum(new.low <= old <= new.high for old, new in zip(then, today, strict=True))
-    training, validation = inside["loss"] + inside["accuracy"], inside["val_loss"] + inside["val_accuracy"]
-    said = f"{training} de las 10 cifras de entrenamiento y {validation} de las 10 de validación"
-    shown = table(pd.DataFrame(rows), "Pérdida y exactitud en 2020 y, entre corchetes, intervalo de predicción de hoy")
-    return HTML(f"{shown.data}<p>En las épocas 23 a 27 caen en su intervalo {said}.</p>")
-
-
 def _bounds(paired: Comparison, decimals: int) -> str:
     return f", intervalo del 95\N{NO-BREAK SPACE}% {interval(paired, decimals)}" if np.isfinite(paired.low) else ""
-
-
-def _p(value: float) -> str:
-    return "p < 0,0001" if value < 1e-4 else f"p = {number(value)}"

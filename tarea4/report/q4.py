@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from tarea4.evaluation import predict
-from tarea4.report.claims import OUTCOMES, Answer, Claim, holm
+from tarea4.report.claims import OUTCOMES, Answer, Claim, compared
 from tarea4.report.parameters import Regularised, Sizes, Studied, meaning
 from tarea4.report.words import in_test, number, scientific
-from tarea4.statistics import compare
 
 NOTHING = "Con estos datos no hay nada guardado: solo se enseña lo que se entrena aquí."
 SIMPLE, TRY_02, OLD = "simple (Q3)", "Try 02", "respuesta de 2020"
@@ -92,10 +91,7 @@ def family(measured: pd.DataFrame, without: dict[str, str], asked: str, best: st
     for pair in [*mine, (best, OLD), (OLD, SIMPLE), (OLD, TRY_02)]:
         if pair[0] != pair[1]:
             pairs.setdefault(frozenset(pair), pair)
-    rows = [(*pair, *compare(measured, *pair, "val_loss")[:4]) for pair in pairs.values()]
-    found = pd.DataFrame(rows, columns=["model", "other", "difference", "low", "high", "p"])
-    better, found["holm"] = np.where(found["difference"] < 0, "mejor", "peor"), holm(found["p"])
-    return found.assign(outcome=np.where(found["holm"] < 0.05, better, "sin diferencia"))
+    return compared(measured, pairs.values())
 
 
 def against(measured: pd.DataFrame, found: pd.DataFrame, name: str, other: str, called: str) -> tuple[str, str, str]:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from tarea4.evaluation import best_model
-from tarea4.report.claims import Answer, Claim, judged
+from tarea4.report.claims import Answer, Claim, compared, judged
 from tarea4.report.parameters import Alpha, Rate, Sizes, Studied, meaning
 from tarea4.report.words import interval, mean_and_spread, number, percent, plural, scientific, verdict
-from tarea4.statistics import Comparison, compare, paired_difference, prediction_interval
+from tarea4.statistics import compare, paired_difference, prediction_interval
 from tarea4.training import Run
 
 # Lo que imprimió Keras en 2020, época por época.
@@ -56,26 +56,14 @@ def expectation(found: float, fresh: Sequence[float]) -> str:
     )
 
 
-def step_changes(measured: pd.DataFrame, references: dict[str, str], metric: str = "val_loss") -> pd.DataFrame:
-    """De cada paso, su comparación con el de referencia, por semillas; los valores p, corregidos por Holm.
-
-    References
-    ----------
-    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6(2), 1979.
-    """
-    compared = {name: compare(measured, name, other, metric) for name, other in references.items()}
-    table = pd.DataFrame(compared.values(), index=list(compared), columns=Comparison._fields)
-    ordered = table["p_value"].sort_values()
-    return table.assign(p_value=(ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1))
-
-
-def steps_reading(changes: pd.DataFrame) -> str:
-    """Qué pasos cambian la pérdida, del que más la baja al que más la sube, y cuáles no se notan."""
-    clear, change = changes["p_value"] < 0.05, changes["mean_difference"]
-    groups = {"baja": clear & (change < 0), "sube": clear & (change > 0), "no cambia de modo que se note": ~clear}
+def steps_reading(measured: pd.DataFrame, references: dict[str, str]) -> str:
+    """Qué pasos cambian la pérdida frente al suyo de `references`, del que más la baja al que más la sube."""
+    changes = compared(measured, references.items()).sort_values("difference")
+    groups = {"baja": "mejor", "sube": "peor", "no cambia de modo que se note": "sin diferencia"}
     parts = []
-    for what, chosen in groups.items():
-        found = ", ".join(f"«{name}» ({number(value)})" for name, value in change[chosen].sort_values().items())
+    for what, outcome in groups.items():
+        chosen = changes[changes["outcome"] == outcome]
+        found = ", ".join(f"«{row.model}» ({number(row.difference)})" for row in chosen.itertuples())
         parts += [f"{what} con {found}"] if found else []
     return (
         f"En {plural(len(changes), 'paso')}, comparado cada uno con el anterior por semillas y con los valores p "

@@ -13,7 +13,7 @@ from IPython.display import HTML, Markdown
 
 from tarea4.evaluation import measured_senses
 from tarea4.report.html import table
-from tarea4.report.words import epochs_reaching, interval, mean_and_spread, number, percent
+from tarea4.report.words import epochs_reaching, interval, mean_and_spread, number, p_text, percent
 from tarea4.statistics import Calibration
 from tarea4.training import SENSES, Run
 
@@ -69,14 +69,6 @@ def epochs_table(reached: pd.DataFrame, caption: str) -> HTML:
     return table(_spanish(by_seed.where(by_seed.notna(), "—"), SENSES, "Semilla"), caption)
 
 
-def explored_table(explored: pd.DataFrame, caption: str) -> HTML:
-    names = dict(parameters="Parámetros", val_loss="Pérdida", val_accuracy="Exactitud", best_epoch="Mejor época")
-    means = explored.groupby("model", sort=False)[list(names)].mean().sort_values("val_loss")
-    shows = (lambda n: number(n, 0)), number, percent, (lambda n: number(n, 1))
-    shown = {name: means[name].map(show) for name, show in zip(names, shows, strict=True)}
-    return table(_spanish(pd.DataFrame(shown), names, "Modelo"), caption)
-
-
 def confusions_table(confusions: pd.DataFrame, caption: str) -> HTML:
     spanish = confusions.assign(fraction=confusions["fraction"].map(percent))
     return table(spanish.set_axis(["Clase", "Predicha", "Imágenes", "De su clase"], axis=1), caption)
@@ -118,21 +110,12 @@ def confusion_table(matrices: dict[str, np.ndarray]) -> pd.DataFrame:
 
 def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:
     """Por época, la media y los extremos de las semillas de una métrica, en los `SENSES` que se midieron."""
-    senses, columns = measured_senses(run for runs in runs_by_name.values() for run in runs), {}
+    senses, by_epoch = measured_senses(run for runs in runs_by_name.values() for run in runs), {}
     for name, runs in runs_by_name.items():
         for prefix, label in senses.items():
             by_seed = pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1)
-            drawn = {"": by_seed.mean(axis=1), ", mín.": by_seed.min(axis=1), ", máx.": by_seed.max(axis=1)}
-            columns |= {f"{name}, {label}{kind}": values for kind, values in drawn.items()}
-    by_epoch = pd.DataFrame(columns).map(number)
-    return by_epoch.set_axis(by_epoch.index + 1).rename_axis("Época").reset_index()
-
-
-def gap_table(gaps: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Por época (filas), la media y los extremos de las semillas (columnas) de la brecha de cada red."""
-    kinds = {"": "mean", ", mín.": "min", ", máx.": "max"}
-    columns = {name + end: getattr(found, kind)(axis=1) for name, found in gaps.items() for end, kind in kinds.items()}
-    return pd.DataFrame(columns).map(number).rename_axis("Época").reset_index()
+            by_epoch[f"{name}, {label}"] = by_seed.set_axis(by_seed.index + 1)
+    return sweep_table(by_epoch, "Época", int)
 
 
 def fits_table(fitted: pd.DataFrame, caption: str) -> HTML:
@@ -144,7 +127,7 @@ def fits_table(fitted: pd.DataFrame, caption: str) -> HTML:
     return table(pd.DataFrame(rows).T.rename_axis(None, axis=1), caption, index=True)
 
 
-def sweep_table(tables: dict[str, pd.DataFrame], index: str, show: Callable[[float], str] = number) -> pd.DataFrame:
+def sweep_table(tables: dict[str, pd.DataFrame], index: str, show: Callable[[float], object] = number) -> pd.DataFrame:
     """Los números de `tarea4.report.plots.sweep`: por valor, la media y los extremos de las semillas."""
     kinds = {"": "mean", ", mín.": "min", ", máx.": "max"}
     columns = {
@@ -169,7 +152,7 @@ def family_table(found: pd.DataFrame, caption: str) -> HTML:
     shown = found[["model", "other"]].assign(difference=found["difference"].map(number))
     shown["interval"] = [interval(row) for row in found.itertuples()]
     for name in ("p", "holm"):
-        shown[name] = ["p < 0,0001" if value < 1e-4 else f"p = {number(value)}" for value in found[name]]
+        shown[name] = found[name].map(p_text)
     titles = ["Red", "Frente a", "Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Valor p", "Corregido"]
     return table(shown.set_axis(titles, axis=1), caption)
 

@@ -24,6 +24,10 @@ def percent(fraction: float, decimals: int = 2) -> str:
     return f"{number(100 * fraction, decimals)}\N{NO-BREAK SPACE}%"
 
 
+def p_text(value: float) -> str:
+    return "p < 0,0001" if value < 1e-4 else f"p = {number(value)}"
+
+
 def scientific(value: float, *, exact: bool = False) -> str:
     """Como potencia de diez, «7·10⁻¹⁴», con tres cifras o, si es `exact`, con todas las que distinguen el valor."""
     if value == 0:

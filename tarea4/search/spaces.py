@@ -68,10 +68,6 @@ def _sizes(trial: BaseTrial, choices: Sequence[str]) -> tuple[int, ...]:
     return tuple(map(int, trial.suggest_categorical("hidden_sizes", choices).split("-")))
 
 
-def _suggest_plain(trial: BaseTrial, data: Dataset) -> Training:
-    return Training(plain(_sizes(trial, PLAIN_SIZES), **data.sizes))
-
-
 def suggest_regularised(trial: BaseTrial, data: Dataset, choices: Sequence[str] = (SIZES_2020,)) -> Training:
     rates = {name: trial.suggest_float(name, 0.0, 1.0) for name in ("dropout", "alpha_l1", "alpha_l2")}
     return Training(regularised(_sizes(trial, choices), **rates, **data.sizes), train_metrics=False)
@@ -102,10 +98,6 @@ def with_seeds(points: Iterable[dict], seeds: Iterable[int] = SEARCHING) -> list
     return [point | {"seed": seed} for point, seed in itertools.product(points, seeds)]
 
 
-def _plain_points() -> list[dict[str, str]]:
-    return [{"hidden_sizes": sizes} for sizes in PLAIN_SIZES]
-
-
 def _grid_points() -> list[dict[str, float | str]]:
     kinds = [(1, 0), (0, 1), (1, 1)]  # l1 sola, l2 sola y las dos
     alphas = [(0.0, 0.0), *((l1 * size, l2 * size) for size in ALPHAS for l1, l2 in kinds)]
@@ -121,7 +113,9 @@ def _random_points() -> list[dict[str, float]]:
 
 
 SPACES = {
-    "q3": Space("redes simples de una a tres capas", _suggest_plain, lambda: with_seeds(_plain_points()), grid=True),
+    "q3": Space("redes simples de una a tres capas",
+        lambda trial, data: Training(plain(_sizes(trial, PLAIN_SIZES), **data.sizes)),
+        lambda: with_seeds({"hidden_sizes": sizes} for sizes in PLAIN_SIZES), grid=True),
     "q4-rejilla": Space("tasas de dropout y alfas, con las capas de Q3", suggest_regularised,
         lambda: with_seeds(_grid_points()), grid=True),
     "q4": Space("dropout y alfas, con las capas de Q3, a la busca del mejor", _suggest_q4, list),

@@ -3,8 +3,6 @@
 import functools
 from dataclasses import replace
 
-from optuna.trial import BaseTrial
-
 from tarea4.data import Dataset, load
 from tarea4.models import plain, regularised
 from tarea4.search import reading
@@ -57,27 +55,18 @@ def steps(data: Dataset) -> dict[str, Training | Recipe]:
     return trained | small | {"+ épocas": replace(found, epochs=3 * found.epochs)}
 
 
-def _suggest_step(trial: BaseTrial, data: Dataset) -> Training | Recipe:
-    return steps(data)[trial.suggest_categorical("step", STEPS)]
-
-
-def _suggest_finalist(trial: BaseTrial, data: Dataset) -> Recipe:
-    return reading.recipe(reading.published("q5"), trial.suggest_int("trial", 0, 10_000), data)
-
-
-def _suggest_beyond(trial: BaseTrial, data: Dataset) -> Recipe:
-    return RECIPES[trial.suggest_categorical("recipe", list(RECIPES))]
-
-
 SPACES |= {
     "q4-finalistas": Space("los mejores ensayos de «q4», con las semillas que eligen", suggest_regularised,
         _q4_finalists, grid=True),
     "q5-capas": Space("otras capas, con el ajuste que ganó en Q4",
         functools.partial(suggest_regularised, choices=SIZES), _q5_sizes, grid=True),
-    "q5-finalistas": Space("los mejores ensayos de «q5», con las semillas que eligen", _suggest_finalist,
+    "q5-finalistas": Space("los mejores ensayos de «q5», con las semillas que eligen",
+        lambda trial, data: reading.recipe(reading.published("q5"), trial.suggest_int("trial", 0, 10_000), data),
         _q5_finalists, grid=True),
-    "atribucion": Space("de la red simple a la mejor, paso a paso", _suggest_step,
+    "atribucion": Space("de la red simple a la mejor, paso a paso",
+        lambda trial, data: steps(data)[trial.suggest_categorical("step", STEPS)],
         lambda: with_seeds(({"step": step} for step in STEPS), CONFIRMING), grid=True, tested=True),
-    "mas-alla": Space("recetas que tardan minutos", _suggest_beyond,
+    "mas-alla": Space("recetas que tardan minutos",
+        lambda trial, _: RECIPES[trial.suggest_categorical("recipe", list(RECIPES))],
         lambda: with_seeds(({"recipe": name} for name in RECIPES), CONFIRMING), grid=True, tested=True),
 }  # fmt: skip

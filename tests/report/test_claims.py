@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from samples import SEEDS, cells, make_run, measured, reached
+from samples import SEEDS, make_run, measured, reached
 
 from tarea4.report import claims, q1, q2, words
-from tarea4.statistics import compare, prediction_interval
-from tarea4.training import SENSES, Run
+from tarea4.statistics import compare
+from tarea4.training import SENSES
 
 BETTER, SAME, WORSE = 0.32, 0.35, 0.38  # pérdidas de validación frente a la de referencia, SAME
 
@@ -294,52 +294,6 @@ def test_q1_claims_are_what_2020_claimed_and_never_of_the_running_loss():
     assert q1.claims(table({"simple": SAME, "regularizado": WORSE}), swapped) == found
 
 
-def test_q1_places_the_log_of_2020_among_the_seeds():
-    """Cada cifra de 2020, en su época y columna, con el intervalo de predicción; se cuentan las que caen dentro."""
-    rng = np.random.default_rng(0)
-    history = {metric: [np.nan] * 22 + values for metric, values in q1.LOGGED.items()}
-    history["val_loss"] = [value + 0.5 for value in history["val_loss"]]  # fuera las cinco
-
-    def noisy(seed):
-        return Run(None, seed, {k: [v + 0.01 * rng.standard_normal() for v in vs] for k, vs in history.items()}, 1.0)
-
-    runs = [noisy(seed) for seed in range(6)]
-    shown = q1.logged(runs, True)
-    assert shown.data.endswith(
-        "<p>En las épocas 23 a 27 caen en su intervalo 10 de las 10 cifras de entrenamiento y 5 de las 10 de "
-        "validación.</p>"
-    )
-    header, *rows = cells(shown)
-    assert header == ["Época", "loss", "accuracy", "val_loss", "val_accuracy"]
-    assert [row[0] for row in rows] == ["23", "24", "25", "26", "27"]
-    bounds = words.interval(prediction_interval([run.history["val_loss"][24] for run in runs]))
-    assert rows[2][3] == f"0,0745 {bounds}"
-    assert rows[4][2].startswith("0,9785 [")
-
-
-def test_q1_only_compares_with_2020_what_is_comparable():
-    """Con otros datos, otra red, una semilla o menos épocas que aquel registro, no se compara."""
-    runs = [Run(None, seed, {metric: [0.1] * 27 for metric in q1.LOGGED}, 1.0) for seed in (0, 1)]
-    short = [Run(None, seed, {metric: [0.1] * 26 for metric in q1.LOGGED}, 1.0) for seed in (0, 1)]
-    assert "<table" in q1.logged(runs, True).data
-    for refused in ((runs, False), (runs[:1], True), (short, True), ([], True)):
-        assert q1.logged(*refused).data.startswith("Las cifras de 2020 solo se comparan con la red regularizada")
-
-
-@pytest.mark.parametrize(
-    ("change", "same"),
-    [({}, True), ({"seeds": [7]}, True), ({"hidden_sizes": [9]}, True), ({"data_path": "otros.npz"}, False),
-     ({"dropout": 0.1}, False), ({"alpha_l1": 0.0}, False), ({"alpha_l2": 1.0}, False),
-     ({"hidden_sizes_regularised": [40, 50, 15]}, False)],
-)  # fmt: skip
-def test_q1_knows_the_regularised_network_of_2020(change, same):
-    """La red y los datos son los de 2020 según los parámetros que los deciden."""
-    values = {"data_path": None, "seeds": [0], "epochs": 50, "batch_size": 128, "verbose": False, "model": "ambos"}
-    values |= {"hidden_sizes": [40, 50, 15], "hidden_sizes_regularised": [40, 50, 15, 15], "dropout": 0.2}
-    values |= {"alpha_l1": 70e-15, "alpha_l2": 3e-15, "loss_threshold": 0.08, "accuracy_threshold": 0.98}
-    assert q1.Parameters(**values | change).as_in_2020 is same
-
-
 def test_holm_corrects_a_family():
     """El menor de cuatro por 4, el siguiente por 3...; ninguno baja del anterior ni pasa de 1, en su orden."""
     # A mano: 0,01·4 = 0,04; 0,011·3 = 0,033, que sube a 0,04; 0,02·2 = 0,04; 0,6·1.
@@ -347,24 +301,6 @@ def test_holm_corrects_a_family():
     assert claims.holm([0.3, 0.001, 0.4]) == pytest.approx([0.6, 0.003, 0.6])
     assert claims.holm([0.5, 0.7]) == [1, 1]
     assert claims.holm([0.04]) == [0.04]
-
-
-@pytest.mark.parametrize(
-    ("loss", "verdict"),
-    [(BETTER, "mejora al de partida"), (WORSE, "es peor que el de partida"), (SAME, "no se distingue del de partida")],
-)
-def test_best_model_is_compared_with_the_one_it_came_from(loss, verdict):
-    """El elegido, con el de partida en validación y en prueba, por este orden; lo pedido, con el elegido."""
-    rows = table({"base": SAME, "elegido": loss, "pedido": 0.5})
-    against_base = sentence(rows, "val_loss", "elegido", "base", "este modelo", "el de partida (base)")
-    in_test = sentence(rows, "test_accuracy", "elegido", "base", "este modelo", "el de partida")
-    asked = sentence(rows, "val_loss", "pedido", "elegido", "el modelo pedido (pedido)", "el mejor")
-    said = f"**El mejor de 7 modelos probados es: elegido.** {against_base} {in_test}"
-    assert claims.answer_best(rows, "elegido", "base", 7, "pedido") == (verdict, f"{said} {asked}")
-    assert claims.answer_best(rows, "elegido", "base", 7, "elegido").text == said
-    assert claims.answer_best(rows, "base", "base", 1, "base") == (
-        "es el de partida", "**El mejor de 1 modelo probado es el de partida: base.**"
-    )  # fmt: skip
 
 
 SOFTMAX, SIGMOID, LINEAR, *SQUARED = q2.PAIRS

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from samples import SEEDS, make_run, measured
 
-from tarea4.report import q5, words
+from tarea4.report import claims, q5, words
 from tarea4.statistics import compare, paired_difference, prediction_interval
 
 BETTER, SAME, WORSE = 0.32, 0.35, 0.38  # pérdidas de validación frente a la de partida, SAME
@@ -81,24 +81,26 @@ REFERENCES = {"b": "a", "c": "b", "d": "c"}
 def test_each_step_is_compared_with_its_reference():
     """La diferencia de cada paso es la suya, y los valores p llevan la corrección de Holm, escrita a mano."""
     rows = table(STEPS)
-    changes = q5.step_changes(rows, REFERENCES)
+    changes = claims.compared(rows, REFERENCES.items()).set_index("model")
     plain = {name: compare(rows, name, other, "val_loss") for name, other in REFERENCES.items()}
-    assert changes["mean_difference"].to_dict() == {name: each.mean_difference for name, each in plain.items()}
+    assert changes["difference"].to_dict() == {name: each.mean_difference for name, each in plain.items()}
     first, second, third = sorted(each.p_value for each in plain.values())
-    assert sorted(changes["p_value"]) == pytest.approx([3 * first, max(3 * first, 2 * second), max(2 * second, third)])
-    assert changes["p_value"].idxmax() == max(plain, key=lambda name: plain[name].p_value) == "b"
+    assert sorted(changes["holm"]) == pytest.approx([3 * first, max(3 * first, 2 * second), max(2 * second, third)])
+    assert changes["holm"].idxmax() == max(plain, key=lambda name: plain[name].p_value) == "b"
 
 
-def test_steps_are_read_from_the_largest_gain():
+def test_steps_are_read_from_the_largest_gain(monkeypatch):
     """Primero lo que baja la pérdida, de más a menos; después lo que la sube y lo que no se nota."""
-    changes = pd.DataFrame({"mean_difference": [-0.1, -0.3, 0.2, -0.9], "p_value": [0.01, 0.049, 0.02, 0.06]},
-                           index=["uno", "dos", "tres", "cuatro"])  # fmt: skip
-    assert q5.steps_reading(changes).endswith(
+    outcomes = ["mejor", "mejor", "peor", "sin diferencia"]
+    changes = pd.DataFrame({"model": ["uno", "dos", "tres", "cuatro"], "difference": [-0.1, -0.3, 0.2, -0.9],
+                            "outcome": outcomes})  # fmt: skip
+    monkeypatch.setattr(q5, "compared", lambda measured, pairs: changes.head(len(pairs)))
+    assert q5.steps_reading(None, dict.fromkeys("abcd")).endswith(
         "la pérdida de validación, en nats, baja con «dos» (−0,3000), «uno» (−0,1000); sube con «tres» (0,2000); no "
         "cambia de modo que se note con «cuatro» (−0,9000)."
     )
-    assert q5.steps_reading(changes.head(1)).startswith("En 1 paso, ")
-    assert "sube" not in q5.steps_reading(changes.head(2))
+    assert q5.steps_reading(None, dict.fromkeys("a")).startswith("En 1 paso, ")
+    assert "sube" not in q5.steps_reading(None, dict.fromkeys("ab"))
 
 
 def test_a_single_figure_is_placed_by_prediction():

@@ -54,25 +54,19 @@ def test_results_leave_out_what_was_not_measured():
     assert titles == ["Parámetros", "Semillas", *kept, "Mejor época"]
 
 
-def test_explored_models_go_from_least_to_most_loss():
-    """Ordenados por la pérdida de validación media, con la media de sus semillas en cada columna."""
-    assert cells(tables.explored_table(halves(), "Probados")) == [
-        ["Modelo", "Parámetros", "Pérdida", "Exactitud", "Mejor época"],
-        ["media", "900", "0,1500", "40,00 %", "3,5"],
-        ["alfa", "1 000 000", "0,2700", "72,00 %", "6,3"],
-        ["zeta", "34 375", "0,3000", "80,00 %", "7,0"],
-    ]
-
-
 def test_tables_take_the_best_epoch_of_a_run():
     """De un entrenamiento se enseña su mejor época, la tercera de cinco, y no la primera ni la última."""
     network = models.plain((6,))
     runs = {"a": [make_run(seed, model=network) for seed in (4, 1)], "b": [make_run(2, best=2, model=network)]}
-    explored = cells(tables.explored_table(validation_results(runs), "Probados"))
-    accuracy = 50 * sum(run.history["val_accuracy"][2] for run in runs["a"])
-    assert explored[1] == ["b", "4 780", "0,0520", f"{100 * runs['b'][0].history['val_accuracy'][1]:.2f} %"
-                           .replace(".", ","), "2,0"]  # fmt: skip
-    assert explored[2] == ["a", "4 780", "0,0525", f"{accuracy:.2f} %".replace(".", ","), "3,0"]
+    header, *rows = cells(tables.results_table(validation_results(runs), "Resultados"))
+    assert header == ["", "a", "b"]
+    found = {row[0]: row[1:] for row in rows}
+    chosen = {"a": 2, "b": 1}
+    for metric, label, decimals, scale in (("loss", "Pérdida", 4, 1), ("accuracy", "Exactitud (%)", 2, 100)):
+        values = [[run.history[f"val_{metric}"][chosen[name]] for run in runs[name]] for name in runs]
+        assert found[f"{label}, {SENSES['val_']}"] == [
+            words.mean_and_spread(each, decimals, scale).replace("\xa0", " ") for each in values
+        ]
 
 
 def test_accuracies_are_percentages_and_seconds_are_not():
@@ -163,7 +157,7 @@ def test_a_family_of_comparisons_is_a_table():
 def test_curves_are_what_is_drawn_epoch_by_epoch():
     """Media y extremos de cada red y sentido, que son línea y franja; si una semilla para antes, siguen las demás."""
     runs = {"a": [make_run(0, 3, 2), make_run(1, 4, 2)], "b": [make_run(7, 2, 1)]}
-    found = tables.curve_table(runs, "accuracy")
+    found = tables.curve_table(runs, "accuracy").fillna("—")
     kinds = {"": np.nanmean, ", mín.": np.nanmin, ", máx.": np.nanmax}
     names = [f"{name}, {label}{kind}" for name in runs for label in SENSES.values() for kind in kinds]
     assert found.columns.tolist() == ["Época", *names]
@@ -174,14 +168,14 @@ def test_curves_are_what_is_drawn_epoch_by_epoch():
         alone = [words.number(value) for value in runs["b"][0].history[f"{sense}accuracy"]]
         for kind, reduce in kinds.items():
             assert found[f"a, {label}{kind}"].tolist() == [words.number(value) for value in reduce(drawn, axis=0)]
-            assert found[f"b, {label}{kind}"].tolist() == [*alone, "no definido", "no definido"]
+            assert found[f"b, {label}{kind}"].tolist() == [*alone, "—", "—"]
 
 
 def test_gaps_are_what_is_drawn_epoch_by_epoch():
     """La media y los extremos de las semillas de cada red, en su orden y por su época."""
     gaps = {"zeta": pd.DataFrame({4: [-0.1, 0.3], 1: [0.2, 0.8]}, index=[1, 2]),
             "alfa": pd.DataFrame({4: [0.5, 0.7]}, index=[1, 2])}  # fmt: skip
-    assert tables.gap_table(gaps).to_dict("list") == {
+    assert tables.sweep_table(gaps, "Época", int).to_dict("list") == {
         "Época": [1, 2],
         "zeta": ["0,0500", "0,5500"], "zeta, mín.": ["−0,1000", "0,3000"], "zeta, máx.": ["0,2000", "0,8000"],
         "alfa": ["0,5000", "0,7000"], "alfa, mín.": ["0,5000", "0,7000"], "alfa, máx.": ["0,5000", "0,7000"],
