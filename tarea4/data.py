@@ -2,15 +2,19 @@
 
 import functools
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
+from scipy.stats import chi2_contingency
+
+from tarea4.reading import EXPECTED, Unusable, read
 
 MNIST_PATH = Path(__file__).with_name("mnist.npz")
-VALIDATION_FRACTION = 0.1
+VALIDATION_FRACTION, FEW, SPLITS = 0.1, 5, ("train", "val", "test")
 MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
-ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class Dataset:
         Alto y ancho de una imagen, en píxeles.
     n_classes : int
         Número de clases, 2 o más.
+    class_names : tuple of str
+        Cómo llaman a cada clase los datos que se leyeron.
+    description : str
+        Qué se leyó, cómo se entendió y cómo se repartió, en una línea.
     """
 
     x_train: np.ndarray
@@ -37,6 +45,8 @@ class Dataset:
     y_test: np.ndarray
     image_shape: tuple[int, int]
     n_classes: int
+    class_names: tuple[str, ...] = ()
+    description: str = ""
 
     @property
     def input_size(self) -> int:
@@ -58,51 +68,40 @@ class Dataset:
 
 
 def load(data_path: str | Path | None = None) -> Dataset:
-    """Carga MNIST, u otro conjunto de imágenes con la misma forma, y aparta la validación.
+    """Carga MNIST u otras imágenes en grises, las lleva a [0, 1] y aparta la validación.
 
-    Como ``validation_split`` de Keras, valida con las últimas imágenes de entrenamiento: en MNIST, las primeras
-    54 000 entrenan y las 6 000 restantes validan, igual que en 2020.
+    Como ``validation_split`` de Keras (https://keras.io/api/models/model_training_apis/#fit-method), valida con las
+    últimas: en MNIST entrenan 54 000 y validan 6 000, igual que en 2020. Otros datos pueden traer su validación; si no,
+    y las últimas no son como las demás, se sortea con `stratified`.
 
     Parameters
     ----------
     data_path : str or Path, optional
-        Archivo ``.npz`` con ``x_train`` y ``x_test`` (n, alto, ancho), de enteros sin signo de 8 bits o de reales
-        entre 0 y 1, y con ``y_train`` e ``y_test`` (n,), de enteros de 0 a k - 1. Sin él se carga el MNIST incluido
-        en el paquete, comprobado con SHA-256.
+        Un ``.npz`` con ``x_train``, ``y_train``, ``x_test`` e ``y_test``, una carpeta con cuatro IDX o un ``.csv`` con
+        una columna ``label``. Sin él se carga el MNIST incluido en el paquete, comprobado con SHA-256.
 
     Raises
     ------
-    FileNotFoundError
-        Si no existe ``data_path``.
-    ValueError
-        Si no es un ``.npz`` legible, o sus arreglos no tienen los nombres, formas, tipos o valores descritos.
-
-    References
-    ----------
-    Y. LeCun, C. Cortes y C. Burges, "The MNIST database of handwritten digits".
-    https://keras.io/api/models/model_training_apis/#fit-method
+    FileNotFoundError, ValueError
+        Si no existe `data_path`, o si lo que contiene no se puede leer o no sirve para entrenar, validar y probar.
     """
-    path = MNIST_PATH if data_path is None else Path(data_path)
-    arrays = _read_npz(path)
-    if data_path is None:
-        _verify_sha256(arrays)
-    for split in ("train", "test"):
-        _check_split(path, split, arrays[f"x_{split}"], arrays[f"y_{split}"])
-    shape, test_shape, n = arrays["x_train"].shape[1:], arrays["x_test"].shape[1:], len(arrays["x_train"])
-    if test_shape != shape:
-        raise _invalid(path, f"x_test tiene imágenes de {test_shape} y x_train de {shape}")
-    n_classes = _count_classes(path, arrays["y_train"], arrays["y_test"])
-    n_train = n - round(n * VALIDATION_FRACTION)
-    if n_train == n:
-        raise _invalid(path, f"{n} imágenes no alcanzan para entrenar y validar")
-    x_train, x_test = _scale(arrays["x_train"]), _scale(arrays["x_test"])
-    y_train, y_test = arrays["y_train"].astype("int32"), arrays["y_test"].astype("int32")
-    train, val = (x_train[:n_train], y_train[:n_train]), (x_train[n_train:], y_train[n_train:])
-    return Dataset(*train, *val, x_test, y_test, tuple(map(int, shape)), n_classes)
-
-
-def _invalid(path: Path, problem: str) -> ValueError:
-    return ValueError(f"data_path: {path.name} no sirve como datos: {problem}.")
+    path = MNIST_PATH if data_path is None else Path(os.path.expanduser(data_path))
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"data_path: no existe el archivo {str(path)!r}; se espera {EXPECTED}.")
+    try:
+        images, labels, names, notes = read(path)
+        shape = tuple(map(int, images["train"].shape[1:]))
+        raw = [a for part in images for a in (np.ascontiguousarray(images[part]), labels[part].astype("uint8"))]
+        sha256 = hashlib.sha256(b"".join(raw)).hexdigest()
+        _scale(images, notes)
+        data = _split(images, labels, notes, image_shape=shape, n_classes=len(names), class_names=names)
+    except Unusable as error:
+        raise ValueError(f"data_path: {path.name or path} no sirve como datos: {error}.") from error
+    if data_path is None and sha256 != MNIST_SHA256:
+        raise ValueError(f"MNIST: el SHA-256 de mnist.npz es {sha256} y debe ser {MNIST_SHA256}.")
+    title, size = "MNIST" if sha256 == MNIST_SHA256 else f"«{path.name}»", "\xa0×\xa0".join(map(str, shape))
+    description = "; ".join(dict.fromkeys([f"{title}: {len(names)} clases de imágenes de {size}", *notes]))
+    return replace(data, description=f"{description}.")
 
 
 def stratified(data: Dataset, seed: int = 0) -> Dataset:
@@ -115,8 +114,8 @@ def stratified(data: Dataset, seed: int = 0) -> Dataset:
     from sklearn.model_selection import train_test_split  # tarda casi un segundo en importarse, y pocos la necesitan
 
     x, y = (np.concatenate([getattr(data, f"{axis}_{split}") for split in ("train", "val")]) for axis in "xy")
-    # Cada clase debe caber en las dos partes; si no, no hay proporción que guardar.
     counts, smaller = np.bincount(y, minlength=data.n_classes), min(len(data.x_train), len(data.x_val))
+    # Cada clase debe caber en las dos partes; si no, no hay proporción que guardar.
     classes = y if counts.min() > 1 and smaller >= data.n_classes else None
     parts = train_test_split(x, y, test_size=len(data.x_val), random_state=seed, stratify=classes)
     return replace(data, **dict(zip(("x_train", "x_val", "y_train", "y_val"), parts, strict=True)))
@@ -132,65 +131,59 @@ def pooled(data: Dataset, crop: int = 2) -> Dataset:
     """
     height, width = (side - 2 * crop for side in data.image_shape)
     if crop < 0 or min(height, width) < 2 or height % 2 or width % 2:
-        raise ValueError(
-            f"crop: se recibió {crop!r} y se admite, de 0 en adelante, lo que deje lados pares, no {height} x {width}."
-        )
-
-    def pool(x: np.ndarray) -> np.ndarray:
-        kept = x.reshape(-1, *data.image_shape)[:, crop : crop + height, crop : crop + width]
-        return kept.reshape(-1, height // 2, 2, width // 2, 2).mean(axis=(2, 4)).reshape(len(x), -1)
-
-    images = {f"x_{split}": pool(getattr(data, f"x_{split}")) for split in ("train", "val", "test")}
+        raise ValueError(f"crop: se recibió {crop!r} y se admite 0 o más, si deja lados pares, no {height} x {width}.")
+    images = {}
+    for split in SPLITS:
+        x = getattr(data, f"x_{split}").reshape(-1, *data.image_shape)[:, crop : crop + height, crop : crop + width]
+        images[f"x_{split}"] = x.reshape(-1, height // 2, 2, width // 2, 2).mean(axis=(2, 4)).reshape(len(x), -1)
     return replace(data, **images, image_shape=(height // 2, width // 2))
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise FileNotFoundError(f"data_path: no existe el archivo {str(path)!r}; se espera un .npz.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name in ARRAYS}
-    except Exception as error:  # un archivo dañado hace saltar a zipfile y a NumPy de muchas maneras
-        problem = "no se puede leer, está vacío, truncado, contiene objetos de Python, no cabe o no es un .npz"
-        raise _invalid(path, problem) from error
-    if missing := [name for name in ARRAYS if name not in arrays]:
-        raise _invalid(path, f"le falta {', '.join(missing)}")
-    return arrays
+def _scale(images: dict[str, np.ndarray], notes: list[str]) -> None:
+    # Todos los enteros se dividen entre 255 o, si no es su escala, su máximo: dos escalas se notan luego en el brillo.
+    seen = ", ".join(f"x_{split} {x.shape} va de {x.min():.4g} a {x.max():.4g}" for split, x in images.items())
+    if len({x.shape[1:] for x in images.values()}) > 1:
+        raise Unusable(f"{seen}, y se espera el mismo alto y ancho")
+    top = max((x.max() for x in images.values() if x.dtype.kind in "iu"), default=0)
+    divisors, bright = {}, []
+    for split, x in images.items():
+        whole, high = (True, top) if x.dtype.kind in "iu" else (False, x.max())
+        if not (x.min() >= 0 and (whole or 0.5 <= high <= 1 or 128 <= high <= 255)):  # un NaN tampoco lo cumple
+            raise Unusable(f"{seen}; lleva todas, de la misma manera, a [0, 1] o a [0, 255], sin dividirlas dos veces")
+        divisors[split] = 1 if high <= 1 else 255 if 128 <= high <= 255 else high
+        bright.append(x.max(axis=(1, 2)).mean(dtype=float) / divisors[split])
+        images[split] = x.reshape(len(x), -1).astype("float32") / np.float32(divisors[split])
+    if not max(bright) <= 2 * min(bright) > 0:
+        raise Unusable(f"{seen}, y no parecen de la misma escala; lleva todas, de la misma manera, a [0, 1]")
+    each = ", ".join(f"{divisor} en x_{split}" for split, divisor in divisors.items())
+    one = len({*divisors.values()}) == 1
+    notes.append(f"{'' if one else 'OJO, '}intensidades divididas entre {divisors['train'] if one else each}")
+    notes += ["OJO, no hay más intensidades que 0 y 1"] * bool(top == 1)
 
 
-def _verify_sha256(arrays: dict[str, np.ndarray]) -> None:
-    digest = hashlib.sha256()
-    for name in ARRAYS:
-        digest.update(np.ascontiguousarray(arrays[name]).data)
-    if digest.hexdigest() != MNIST_SHA256:
-        raise ValueError(f"MNIST: el SHA-256 de mnist.npz es {digest.hexdigest()} y debe ser {MNIST_SHA256}.")
+def _split(images: dict[str, np.ndarray], labels: dict[str, np.ndarray], notes: list[str], **known) -> Dataset:
+    n, how = len(images["train"]), "las suyas"
+    if "val" not in images:
+        n_val, how = round(n * VALIDATION_FRACTION), "las últimas"
+        if not n_val:
+            raise Unusable(f"{n} imágenes no alcanzan para entrenar y validar")
+        for part in (images, labels):
+            part["train"], part["val"] = np.split(part["train"], [n - n_val])
+    data = Dataset(*(part[split] for split in SPLITS for part in (images, labels)), **known)
+    counts = _counts(data)
+    if how == "las últimas" and (not counts[:2].all() or chi2_contingency(counts[:2]).pvalue < 1e-6):
+        data, how = stratified(data), "al azar y, si caben, por clases, con semilla 0, porque las últimas son distintas"
+    train, val, test = (f"{len(labels[split]):,}".replace(",", "\xa0") for split in SPLITS)
+    notes.append(f"entrenan {train}, validan {val} ({how}) y prueban {test}")
+    names, counts = np.array(data.class_names), _counts(data)
+    if not counts[0].all():
+        raise Unusable(f"no hay imágenes para entrenar de las clases {shorten(', '.join(names[counts[0] == 0]), 90)}")
+    if np.count_nonzero(counts[2]) < 2:
+        raise Unusable(f"todas las imágenes de prueba son de la clase {names[counts[2].argmax()]}")
+    for use, lot in zip(("entrenar", "validar", "probar"), (names[n < FEW] for n in counts), strict=True):
+        notes += [f"OJO, hay menos de {FEW} imágenes para {use} de {shorten(', '.join(lot), 90)}"] * bool(lot.size)
+    return data
 
 
-def _check_split(path: Path, split: str, x: np.ndarray, y: np.ndarray) -> None:
-    if x.ndim != 3 or 0 in x.shape:
-        raise _invalid(path, f"x_{split} tiene forma {x.shape} y se espera (n, alto, ancho) sin ceros")
-    if y.shape != (len(x),):
-        raise _invalid(path, f"y_{split} tiene forma {y.shape} y se espera ({len(x)},), una etiqueta por imagen")
-    if not np.issubdtype(y.dtype, np.integer):
-        raise _invalid(path, f"y_{split} es de tipo {y.dtype} y se esperan enteros")
-    if np.issubdtype(x.dtype, np.floating):
-        # La comparación también rechaza los NaN.
-        if not (x.min() >= 0 and x.max() <= 1):
-            raise _invalid(path, f"x_{split} tiene reales fuera de [0, 1] o no finitos")
-    elif x.dtype != np.uint8:
-        raise _invalid(path, f"x_{split} es de tipo {x.dtype} y se espera uint8, o reales entre 0 y 1")
-
-
-def _count_classes(path: Path, y_train: np.ndarray, y_test: np.ndarray) -> int:
-    labels = np.unique(y_train)
-    if len(labels) < 2 or labels[0] != 0 or labels[-1] != len(labels) - 1:
-        found = f"{len(labels)} valores entre {labels[0]} y {labels[-1]}"
-        raise _invalid(path, f"y_train tiene {found} y se espera 0, 1, ..., k - 1 con k de 2 en adelante")
-    if y_test.min() < 0 or y_test.max() >= len(labels):
-        raise _invalid(path, f"y_test tiene etiquetas fuera de 0, ..., {len(labels) - 1}")
-    return len(labels)
-
-
-def _scale(x: np.ndarray) -> np.ndarray:
-    flat = x.reshape(len(x), -1).astype("float32")
-    return flat / np.float32(255) if x.dtype == np.uint8 else flat
+def _counts(data: Dataset) -> np.ndarray:
+    return np.array([np.bincount(getattr(data, f"y_{split}"), minlength=data.n_classes) for split in SPLITS])

@@ -17,7 +17,7 @@ TABLES, EVALUATION = "tarea4/report/tables.py", "tarea4/evaluation.py"
 EACH_RUN = "for name, runs in runs_by_name.items()\n        for run in "
 MUTANTS = {  # cuaderno, archivo, lo que dice y lo que diría
     "matriz traspuesta": ("q1", EVALUATION, "n_classes * y + y_pred", "n_classes * y_pred + y"),
-    "filas de la matriz al revés": ("q1", TABLES, "pd.DataFrame(cm)", "pd.DataFrame(cm[::-1])"),
+    "filas de la matriz al revés": ("q1", TABLES, "pd.DataFrame(cm, ", "pd.DataFrame(cm[::-1], "),
     "curva de otro modelo": ("q1", TABLES, "pd.Series(run.history[prefix + metric]) for run in runs",
         "pd.Series(run.history[prefix + metric]) for run in [*runs_by_name.values()][-1]"),
     "validación dibujada como entrenamiento": ("q1", TABLES, "pd.Series(run.history[prefix + metric])",

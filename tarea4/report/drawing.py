@@ -3,7 +3,7 @@
 import io
 import itertools
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib import rc_context
@@ -88,6 +88,11 @@ def cells(axis, values, texts, rows, columns, norm, cmap: str, width: float):
         colour = "white" if luminance[i, j] < 0.18 else "black"
         axis.text(j + 0.5, i + 0.5, texts[i, j], color=colour, ha="center", va="center", fontsize=font_size)
     return mesh
+
+
+def class_labels(names: Sequence[str], k: int) -> list[str]:
+    """Los nombres de las clases, o de 0 a k - 1, como caben en una figura y sin que un $ empiece una fórmula."""
+    return [f"{name:.14}".replace("$", r"\$") for name in map(str, names or range(k))]
 
 
 def with_colours(items: dict) -> Iterator[tuple]:

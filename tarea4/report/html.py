@@ -16,6 +16,12 @@ def table(frame: pd.DataFrame, caption: str, *, index: bool = False) -> HTML:
     return HTML(f'<div class="tabla">{body}</div>')
 
 
+def note(text: str) -> HTML:
+    """Una línea de prosa, con lo que avisa, que empieza por «OJO», en negrita."""
+    parts = [(html.escape(part), part.startswith("OJO")) for part in text.split("; ")]
+    return HTML(f"<p>{'; '.join(f'<strong>{part}</strong>' if warns else part for part, warns in parts)}</p>")
+
+
 def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = None) -> HTML:
     """Figura en SVG con pie, texto alternativo y, plegados, los números que dibuja (`numbers`), si se dan."""
     source = f"data:image/svg+xml;base64,{base64.b64encode(fig._repr_svg_().encode()).decode()}"

@@ -36,6 +36,7 @@ def _light(sizes):
 
 SAID = {_distinct: "sin repetir", _light: f"que con imágenes de 784 píxeles no pasen de {MAX_WEIGHTS} pesos"}
 NOUNS = {int: ("un entero", "enteros"), float: ("un número", "números"), str: ("un texto",), bool: ("True o False",)}
+NOT_OURS = {"In", "Out", "PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH"}  # de IPython y de `--inject-paths`
 LIMITS = ("ge", "gt", "le", "lt", "min_length", "max_length")
 Item, Schema = TypeVar("Item"), TypeVar("Schema", bound=BaseModel)
 Integer, Number = Annotated[int, BeforeValidator(_read)], Annotated[float, BeforeValidator(_read)]
@@ -55,7 +56,7 @@ def meaning(text: str, *default, **limits) -> FieldInfo:
 
 class Common(BaseModel):  # los cinco cuadernos
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    data_path: Path = meaning("archivo .npz con otros datos; None es MNIST")
+    data_path: Path = meaning("archivo o carpeta con otros datos; None es MNIST")
     seeds: Distinct[Seed] = meaning("semillas: cada red se entrena una vez con cada una")
     epochs: Epochs = meaning("épocas de cada entrenamiento")
     batch_size: Integer = meaning("imágenes por lote", ge=1, le=1_000_000)
@@ -85,7 +86,7 @@ class Studied(Common):  # los que leen estudios
 def check_parameters(namespace: dict[str, object], schema: type[Schema]) -> Schema:
     """Los parámetros de un cuaderno, de sus `globals()`, comprobados e inmutables, o un ValueError con lo que falla."""
     declared, literals = schema.model_fields, bool | int | float | str | list | tuple | dict | None
-    others = {"In", "Out"} | _computed(namespace.get("In", ()))
+    others = NOT_OURS | _computed(namespace.get("In", ()))
     public = [k for k, v in namespace.items() if isinstance(v, literals) and not k.startswith("_") and k not in others]
     values = {name: namespace[name] for name in (*declared, *public) if name in namespace}
     try:

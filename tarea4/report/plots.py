@@ -2,6 +2,7 @@
 
 import itertools
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from tarea4.report.drawing import (
     FewLogLocator,
     axes_grid,
     cells,
+    class_labels,
     comma,
     legend,
     new_figure,
@@ -64,11 +66,13 @@ def _band(axis, table: pd.DataFrame, line: str, colour: str, label: str | None =
 
 
 @STYLED
-def confusion_matrices(matrices: dict[str, np.ndarray], *, columns: int = 1, as_in_2020: bool = False) -> Figure:
-    """Matrices (k, k), hasta `columns` por fila; el color, en una escala que deja ver las confusiones raras."""
+def confusion_matrices(
+    matrices: dict[str, np.ndarray], names: Sequence[str] = (), *, columns: int = 1, as_in_2020: bool = False
+) -> Figure:
+    """Matrices (k, k), hasta `columns` por fila, con `names` o de 0 a k - 1; el color deja ver lo raro."""
     norm, colours = (Normalize(0, 100), "jet") if as_in_2020 else (PowerNorm(0.4, 0, 100), "Blues")
     k = len(next(iter(matrices.values())))
-    names, side = list(map(str, range(k))), float(np.clip(0.36 * k, 3, 6))
+    names, side = class_labels(names, k), float(np.clip(0.36 * k, 3, 6))
     figure, axes = axes_grid(len(matrices), columns, side + 0.8, side + 1.5)
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):
         share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -80,13 +84,20 @@ def confusion_matrices(matrices: dict[str, np.ndarray], *, columns: int = 1, as_
 
 
 @STYLED
-def digits(images: np.ndarray, y: np.ndarray, probabilities: np.ndarray, *, columns: int = 4) -> Figure:
+def digits(
+    images: np.ndarray, y: np.ndarray, probabilities: np.ndarray, names: Sequence[str] = (), *, columns: int = 4
+) -> Figure:
     """Imágenes (m, alto, ancho), su clase `y` (m,) y la que la red lee, según `probabilities` (m, k); m puede ser 0."""
+    names = class_labels(names, probabilities.shape[1])
     side = WIDTH / columns
     figure, axes = axes_grid(len(images), columns, side, side * images.shape[1] / images.shape[2] + 0.55)
     for axis, image, label, row in zip(axes, images, y, probabilities, strict=True):
         axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-        axis.set(xticks=[], yticks=[], title=f"es {label}, lee {row.argmax()}\n{comma(100 * row.max(), '.1f')} %")
+        axis.set(
+            xticks=[],
+            yticks=[],
+            title=f"es {names[label]}, lee {names[row.argmax()]}\n{comma(100 * row.max(), '.1f')} %",
+        )
     if not axes:
         figure.text(0.5, 0.5, "ninguna imagen", ha="center")
     return figure

@@ -69,8 +69,9 @@ def epochs_table(reached: pd.DataFrame, caption: str) -> HTML:
     return table(_spanish(by_seed.where(by_seed.notna(), "—"), SENSES, "Semilla"), caption)
 
 
-def confusions_table(confusions: pd.DataFrame, caption: str) -> HTML:
+def confusions_table(confusions: pd.DataFrame, caption: str, names: Sequence[str] = ()) -> HTML:
     spanish = confusions.assign(fraction=confusions["fraction"].map(percent))
+    spanish[["true", "predicted"]] = spanish[["true", "predicted"]].map(dict(enumerate(names)).get if names else int)
     return table(spanish.set_axis(["Clase", "Predicha", "Imágenes", "De su clase"], axis=1), caption)
 
 
@@ -88,9 +89,11 @@ def bins_table(calibrations: dict[str, Calibration]) -> pd.DataFrame:
     return _spanish(shown, {"confidence": "Confianza", "accuracy": "Exactitud", "count": "Imágenes"}, "Salida")
 
 
-def digits_table(images: np.ndarray, y: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    found = probabilities[images]
-    columns = {"Imagen": images, "Clase": y[images], "Lee": found.argmax(axis=1)}
+def digits_table(
+    images: np.ndarray, y: np.ndarray, probabilities: np.ndarray, names: Sequence[str] = ()
+) -> pd.DataFrame:
+    found, named = probabilities[images], np.array(names or range(probabilities.shape[1]))
+    columns = {"Imagen": images, "Clase": named[y[images]], "Lee": named[found.argmax(axis=1)]}
     return pd.DataFrame(columns | {"Probabilidad": map(percent, found.max(axis=1))})
 
 
@@ -104,8 +107,9 @@ def _spanish(frame: pd.DataFrame, names: dict[str, str], index: str) -> pd.DataF
     return frame[list(names)].rename(columns=names).rename_axis(index=index, columns=None).reset_index()
 
 
-def confusion_table(matrices: dict[str, np.ndarray]) -> pd.DataFrame:
-    return pd.concat({name: pd.DataFrame(cm) for name, cm in matrices.items()}, names=["Modelo", "Clase"]).reset_index()
+def confusion_table(matrices: dict[str, np.ndarray], names: Sequence[str] = ()) -> pd.DataFrame:
+    shown = {name: pd.DataFrame(cm, names or None, names or None) for name, cm in matrices.items()}
+    return pd.concat(shown, names=["Modelo", "Clase"]).reset_index()
 
 
 def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:

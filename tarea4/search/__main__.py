@@ -32,7 +32,7 @@ class Search(BaseModel):
     timeout: Positive | None = meaning("segundos tras los que no se empieza otro; sin ellos, no hay límite", None)
     storage: str = meaning("archivo del diario o URL de una base de datos; sin él, el estudio publicado", "")
     seed: Seed | None = meaning("semilla del muestreador; sin ella, una distinta cada vez", None)
-    data_path: Path = meaning("archivo .npz con otros datos; sin él, MNIST", None)
+    data_path: Path = meaning("archivo o carpeta con otros datos; sin él, MNIST", None)
 
 
 def main(arguments: list[str] | None = None) -> None:

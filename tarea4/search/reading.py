@@ -21,12 +21,10 @@ SETTING = ("dropout", "alpha_l1", "alpha_l2")
 MEASURES = ("parameters", "val_accuracy", "test_loss", "test_accuracy", "ece", "errors")
 
 
-def reader_study(
-    name: str, data: Dataset, *, n_trials: int = 0, storage: str | None = None, published: bool = True
-) -> optuna.Study:
-    """El estudio de `storage`, si está, o, en memoria, una copia del publicado, o vacía; con `n_trials` ensayos más."""
+def reader_study(name: str, data: Dataset, *, n_trials: int = 0, storage: str | None = None) -> optuna.Study:
+    """El de `storage`, si está, o, en memoria, una copia del publicado si es de estos datos; con `n_trials` más."""
     place, path = storage or optuna.storages.InMemoryStorage(), STUDIES_PATH / f"{name}.log"
-    if not storage and published and path.exists():  # con otros datos, aquellos ensayos no valen
+    if not storage and path.exists() and open_study(name, path).user_attrs.get("data") == data.digest:
         optuna.copy_study(from_study_name=name, from_storage=open_storage(path), to_storage=place)
     study = open_study(name, place, data, create=not storage)
     if n_trials:

@@ -108,8 +108,12 @@ def test_reruns_appear_in_the_book(tmp_path):
     shutil.copy(book / "q1.ipynb", book / "corridas" / "q1-otra.ipynb")
     process, html = build(book)
     assert process.returncode == 0, process.stderr
-    assert (html / "corridas" / "q1-otra.html").is_file()
+    assert not re.search("duplicate label|target not found", process.stdout + process.stderr)
+    assert 'href="../q4.html"' in (html / "corridas" / "q1-otra.html").read_text(encoding="utf-8")
+    assert 'href="corridas' not in (html / "q1.html").read_text(encoding="utf-8").split("<article")[1]
     assert 'href="corridas/q1-otra.html"' in (html / "intro.html").read_text(encoding="utf-8")
+    for page in ("corridas.html", "corridas/q1-otra.html"):  # y no pasa por otra ejecución
+        assert "es una copia del capítulo publicado" in (html / page).read_text(encoding="utf-8"), page
 
 
 def test_a_half_run_notebook_stops_the_build(tmp_path):

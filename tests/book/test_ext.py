@@ -1,5 +1,6 @@
 """Las extensiones de Sphinx del libro: páginas corregidas, corridas comparadas y docstrings en español."""
 
+import json
 import re
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from pybtex.database import Entry, Person, parse_file
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+from tarea4.report.record import source_digest
+
 BOOK = Path(__file__).parents[2] / "book"
 THEIRS = (
     '<script defer src="_static/scripts/fontawesome.js"></script><script>DOCUMENTATION_OPTIONS.pagename = 1;</script>'
@@ -26,24 +29,40 @@ DONE = nb.new_code_cell("1 + 1", execution_count=1)
 FAILED = nb.new_code_cell("1 / 0", execution_count=2, outputs=[nb.new_output("error", ename="ZeroDivisionError")])
 
 
-def notebook(path, **glued):
-    """Cuaderno que guardó con `glue` los textos `glued`, con los parámetros que anota papermill."""
-    outputs = [
-        nb.new_output(
-            "display_data",
-            {"application/papermill.record/text/plain": repr(text)},
-            metadata={"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}},
-        )
-        for name, text in glued.items()
-    ]
+def glued_output(name, text):
+    """La salida de `glue(name, text, display=False)`."""
+    return nb.new_output(
+        "display_data",
+        {"application/papermill.record/text/plain": repr(text)},
+        metadata={"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}},
+    )
+
+
+def result(model, mean, quantity="pérdida", split="prueba", spread=0.001, n=5):
+    return {"model": model, "quantity": quantity, "split": split, "mean": mean, "spread": spread, "n": n}
+
+
+def notebook(path, results=(), verdict="mejor", parameters=None, chapter="q1", sources=("a = 1", "b = 2"), **other):
+    """Cuaderno que anotó eso de su ejecución, con los metadatos de papermill que escribiría otro programa."""
     shown = nb.new_output(
         "display_data", {"text/markdown": "A la vista."}, metadata={"scrapbook": {"name": "q1_answer"}}
     )
-    others = [nb.new_output("stream", text="otra cosa"), shown]
-    cell = nb.new_code_cell("1", execution_count=1, outputs=[*others, *outputs])
-    parameters = {"papermill": {"parameters": {"data_path": "<b>"}}}
+    noted = {
+        "parameters": {"epochs": 50, "data_path": None} | (parameters or {}),
+        "data": {"digest": "mnist", "description": "MNIST: 10 clases."},
+        "cells": [source_digest(source) for source in ("", *sources)],
+        "verdict": verdict,
+        "results": list(results),
+        "date": f"2026-11-23T16:52:0{len(path.stem) % 10}+00:00",
+        "versions": {"keras": "3.15.1"},
+    } | other
+    outputs = [nb.new_output("stream", text="otra cosa"), shown, glued_output(f"{chapter}_verdict", verdict)]
+    outputs.append(glued_output(f"{chapter}_record", json.dumps(noted)))
+    cells = [nb.new_code_cell(source, execution_count=i) for i, source in enumerate(sources, 1)]
+    cells[-1].outputs = outputs
+    theirs = {"papermill": {"parameters": {"epochs": 7, "dropout": 0.9}}}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(nb.writes(nb.new_notebook(cells=[cell], metadata=parameters)), encoding="utf-8")
+    path.write_text(nb.writes(nb.new_notebook(cells=cells, metadata=theirs)), encoding="utf-8")
     return path
 
 
@@ -99,26 +118,106 @@ def test_executions_row():
     assert set(executions.row("q1", {})[1:]) == {"no consta"}
 
 
-def test_unfinished_notebook_is_refused(tmp_path):
-    """Un cuaderno que no llegó a su veredicto no entra en el libro, y se dice cuál es."""
-    with pytest.raises(ExtensionError, match=r"q4-rota\.ipynb no llegó a su veredicto"):
-        reruns.compare(notebook(tmp_path / "corridas" / "q4-rota.ipynb"))
+@pytest.fixture
+def published(tmp_path):
+    """Un capítulo publicado, con dos redes."""
+    results = [result("simple", 0.1), result("simple", 0.97, "exactitud"), result("regularizado", 0.08)]
+    results += [result("regularizado", 0.98, "exactitud"), result("regularizado", 0.07, split="validación")]
+    return notebook(tmp_path / "q1.ipynb", results)
 
 
-def test_rerun_table(tmp_path):
-    """La tabla de una corrida da cada cifra, la publicada y la diferencia con su signo; un parámetro no es HTML."""
-    notebook(
-        tmp_path / "q4.ipynb", q4_verdict="mejor", q4_today="pérdida 0,0811 ± 0,0010 y exactitud 97,52 % en prueba"
-    )
-    rerun = {"q4_verdict": "peor", "q4_today": "pérdida 0,1000 y exactitud 97,12 % en prueba"}
-    table = reruns.compare(notebook(tmp_path / "corridas" / "otra.ipynb", **rerun))
-    rows = [[cell.text for cell in row("td")] for row in BeautifulSoup(table, "html.parser").tbody("tr")]
+def read(path):
+    """La frase y las filas de una corrida."""
+    soup = BeautifulSoup(reruns.compare(path), "html.parser")
+    return soup.p, [[cell.text for cell in row("td")] for row in soup.tbody("tr")]
+
+
+def test_unfinished_notebook_is_refused(tmp_path, published):
+    """Un cuaderno que no llegó a su veredicto, o no anotó sus resultados, no entra en el libro, y se dice cuál es."""
+    path = notebook(tmp_path / "corridas" / "q4-rota.ipynb")
+    for left, sentence in (("q1_verdict", "no anotó sus resultados"), ("q1_answer", "no llegó a su veredicto")):
+        found = nb.reads(path.read_text("utf-8"))
+        found.cells[-1].outputs = [
+            output
+            for output in found.cells[-1].outputs
+            if output.get("metadata", {}).get("scrapbook", {}).get("name") == left
+        ]
+        (tmp_path / "corridas" / "q4-rota.ipynb").write_text(nb.writes(found), "utf-8")
+        with pytest.raises(ExtensionError, match=rf"q4-rota\.ipynb {sentence}"):
+            reruns.compare(path)
+        path = notebook(tmp_path / "corridas" / "q4-rota.ipynb")
+
+
+def test_each_network_is_compared_with_itself(tmp_path, published):
+    """Una red se compara con la publicada de su nombre, esté donde esté; la que no tiene pareja, con ninguna."""
+    mine = [result("regularizado", 0.09, n=1), result("regularizado", 0.975, "exactitud"), result("mía", 0.5)]
+    mine.append(result("mía", 0.5, split="validación"))
+    _, rows = read(notebook(tmp_path / "corridas" / "otra.ipynb", mine, "peor"))
     assert rows == [
-        ["veredicto", "mejor", "peor", "cambia"],
-        ["pérdida", "0,0811", "0,1000", "+0,0189"],
-        ["exactitud", "97,52", "97,12", "−0,40"],
+        ["", "veredicto", "mejor", "peor", "cambia"],
+        ["regularizado", "pérdida, prueba", "0,0800 ± 0,0010", "0,0900", "+0,0100"],
+        ["regularizado", "exactitud (%), prueba", "98,00 ± 0,10", "97,50 ± 0,10", "−0,50"],
+        ["mía", "pérdida, prueba", "—", "0,5000 ± 0,0010", "sin pareja"],
     ]
-    assert '<a href="corridas/otra.html">otra</a>: <code>data_path = &lt;b&gt;</code>' in table
+
+
+def test_a_run_is_told_by_what_it_recorded(tmp_path, published):
+    """Los parámetros, los datos, la fecha y las versiones son los que anotó, y no los metadatos de nadie; sin HTML."""
+    path = notebook(tmp_path / "corridas" / "a # b%.ipynb", parameters={"data_path": "<b>", "epochs": 3})
+    said, _ = read(path)
+    assert [code.text for code in said("code")] == ["epochs = 3", "data_path = <b>"]
+    assert (said.a["href"], said.a.text) == ("corridas/a%20%23%20b%25.html", "a # b%")
+    assert "MNIST: 10 clases. Se ejecutó el 23 de noviembre de 2026, con keras 3.15.1." in said.text
+    assert not said("strong")
+    said, _ = read(notebook(tmp_path / "corridas" / "igual.ipynb"))
+    assert "los parámetros publicados" in said.text
+
+
+def test_other_data_are_compared_with_nothing(tmp_path, published):
+    """Con otros datos no hay ninguna diferencia que enseñar, y se dice."""
+    other = {"digest": "otros", "description": "«otros.npz»: 3 clases; OJO, pocas."}
+    said, rows = read(notebook(tmp_path / "corridas" / "otra.ipynb", [result("simple", 0.2)], data=other))
+    assert rows == [
+        ["", "veredicto", "—", "mejor", "sin pareja"],
+        ["simple", "pérdida, prueba", "—", "0,2000 ± 0,0010", "sin pareja"],
+    ]
+    assert "«otros.npz»: 3 clases; OJO, pocas." in said.text
+    assert "no hay nada que comparar" in said.strong.text
+
+
+def edit(path, change):
+    """Lo que haría un editor: cambia celdas sin ejecutarlas."""
+    found = nb.reads(path.read_text("utf-8"))
+    change(found.cells)
+    path.write_text(nb.writes(found), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "doubt"),
+    [
+        (lambda cells: cells[0].update(source="a = 3"), "cambió su celda de código 1"),
+        (lambda cells: cells.insert(0, nb.new_code_cell("c = 3", execution_count=9)), "cambió su celda de código 1"),
+        (lambda cells: cells.reverse(), "no se ejecutaron por orden"),
+        (lambda cells: cells[1].update(execution_count=3), "cambió su celda de código 2"),
+        (lambda cells: cells[0].update(source="a = 1\n"), None),
+        (lambda cells: cells.insert(0, nb.new_markdown_cell("Prosa.")), None),
+    ],
+)
+def test_an_edited_run_is_labelled(tmp_path, published, change, doubt):
+    """Una celda cambiada, añadida, vuelta a ejecutar o movida después se avisa; la prosa y los blancos no cuentan."""
+    said, _ = read(edit(notebook(tmp_path / "corridas" / "editada.ipynb"), change))
+    assert [doubt in alert.text for alert in said("strong")] == ([True] if doubt else [])
+
+
+def test_a_copied_chapter_is_labelled(tmp_path, published):
+    """Una copia del capítulo publicado no pasa por otra ejecución."""
+    copied = tmp_path / "corridas" / "copia.ipynb"
+    copied.parent.mkdir()
+    copied.write_bytes(published.read_bytes())
+    said, rows = read(copied)
+    assert "es una copia del capítulo publicado" in said.strong.text
+    assert {row[-1] for row in rows} == {"igual", "+0,0000", "+0,00"}
 
 
 def test_types_are_translated():

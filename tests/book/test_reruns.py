@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+import reruns
+from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -99,15 +101,63 @@ def test_wrong_parameters_stop_the_notebook(tmp_path):
     [
         ("<script>nada</script>.npz", "data_path: no existe el archivo '<script>nada</script>.npz'"),
         ("cortado.npz", "data_path: cortado.npz no sirve como datos: no se puede leer"),
+        ("color.npz", "data_path: color.npz no sirve como datos: x_train, en color (promedia sus canales), es"),
+        (".", "no sirve como datos: la carpeta debe tener cuatro IDX"),
     ],
 )
 def test_useless_data_stop_the_notebook(value, sentence, tmp_path, other_data):
-    """Unos datos que no están, o que están cortados, detienen el cuaderno con una frase."""
+    """Unos datos que no están, cortados o en color, o una carpeta sin ellos, detienen el cuaderno con una frase."""
     (tmp_path / "cortado.npz").write_bytes(other_data.read_bytes()[:1000])
+    with np.load(other_data) as plain:
+        colour = {name: np.stack([plain[name]] * 3, -1) if "x" in name else plain[name] for name in plain.files}
+    np.savez(tmp_path / "color.npz", **colour)
     process, notebook = rerun("q2", tmp_path, {"data_path": value})
     assert process.returncode != 0
     assert sentence in process.stderr
     assert not [text for text in texts(notebook) if "Veredicto" in text]
+
+
+def test_other_formats_are_read_and_said(tmp_path, few_images):
+    """Un CSV ordenado por clases, con nombres y pocas de una: se reparte, se avisa y las tablas llevan los nombres."""
+    with np.load(few_images / "limpia.npz") as plain:
+        x, y = plain["x_train"][:1000].reshape(1000, -1), plain["y_train"][:1000]
+    kept = np.sort(np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1), np.flatnonzero(y == 2)[:6]]))
+    kept = kept[np.argsort(y[kept], kind="stable")]
+    rows = [
+        ",".join([("cero", "uno", "dos")[label], *map(str, pixels)])
+        for label, pixels in zip(y[kept], x[kept], strict=True)
+    ]
+    header = ",".join(["label", *(f"pixel{i}" for i in range(784))])
+    (tmp_path / "cifras.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    parameters = {"data_path": "cifras.csv", "model": "simple", "seeds": [0], "epochs": 2}
+    process, notebook = rerun("q1", tmp_path, parameters)
+    assert process.returncode == 0, process.stderr
+    written = texts(notebook)
+    [note] = [text for text in written if text.startswith("<p>")]
+    for said in (
+        "«cifras.csv»: 3 clases de imágenes de 28\xa0×\xa028; ",
+        "la prueba es una quinta parte de las filas, al azar, con semilla 0; ",
+        "las clases cero, dos, uno se numeran desde 0; ",
+        "(al azar y, si caben, por clases, con semilla 0, porque las últimas son distintas)",
+        "<strong>OJO, hay menos de 5 imágenes para validar de dos</strong>",
+    ):
+        assert said in note
+    confused = next(text for text in written if "Matrices de confusión" in text)
+    columns = "<th>Modelo</th>\n      <th>Clase</th>\n      <th>cero</th>\n      <th>dos</th>\n      <th>uno</th>"
+    assert columns in confused
+    assert "<td>dos</td>" in confused
+    chapter, noted = reruns.recorded(tmp_path / "salida.ipynb")
+    assert (chapter, noted["parameters"]) == ("q1", noted["parameters"] | parameters)
+    assert noted["data"]["description"] in BeautifulSoup(note, "html.parser").text
+    assert {(row["model"], row["n"]) for row in noted["results"]} == {("simple", 1)}
+    assert reruns.doubts(tmp_path / "salida.ipynb", noted, noted | {"date": "antes"}) == []
+    next(
+        cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])
+    ).source += "\nepochs = 9"
+    nbformat.write(notebook, tmp_path / "editado.ipynb")
+    assert (
+        "cambió su celda de código 2" in reruns.doubts(tmp_path / "editado.ipynb", noted, noted | {"date": "antes"})[0]
+    )
 
 
 @pytest.mark.parametrize(

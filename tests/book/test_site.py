@@ -227,9 +227,13 @@ def test_a_rerun_is_compared_with_the_published(site, tmp_path):
     assert title.a["href"] == "corridas/q3-corta.html"
     assert (html / title.a["href"]).is_file()
     assert {"seeds = [3]", "epochs = 1"} <= {code.text for code in title("code")}
-    rows = {name.text: [cell.text for cell in others] for name, *others in (row("td") for row in table.tbody("tr"))}
-    assert rows["veredicto"][2] == "cambia"
-    published, rerun, difference = (float(text.replace(",", ".").replace("−", "-")) for text in rows["exactitud"])
+    rows = {tuple(row[:2]): row[2:] for row in ([cell.text for cell in row("td")] for row in table.tbody("tr"))}
+    assert rows["", "veredicto"][2] == "cambia"
+    assert rows["4", "exactitud (%), prueba"][::2] == ["—", "sin pareja"]  # una red que lo publicado no tiene
+    published, rerun, difference = rows["40-50-15", "exactitud (%), prueba"]
+    published, rerun, difference = (
+        float(text.partition(" ")[0].replace(",", ".").replace("−", "-")) for text in (published, rerun, difference)
+    )
     assert difference == pytest.approx(rerun - published)
     assert difference < 0  # una sola época
 

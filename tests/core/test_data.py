@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tarea4 import data
+from tarea4 import data, reading
+from tarea4.reading import Unusable
 
 
 def arrays(n_train=30, n_test=10, shape=(5, 4), n_classes=3):
@@ -84,29 +86,29 @@ def test_real_valued_images_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"y_test": None}, r"falta y_test\.$"),
-        ({"x_test": None, "y_test": None}, r"le falta x_test, y_test\.$"),
-        ({"x_train": arrays()["x_train"][0]}, "x_train tiene forma"),
-        ({"x_train": np.zeros((0, 5, 4), np.uint8), "y_train": np.zeros(0, int)}, "sin ceros"),
-        ({"x_test": np.zeros((10, 5, 5), np.uint8)}, r"x_test tiene imágenes de \(5, 5\)"),
-        ({"x_train": np.zeros((30, 5, 4), np.int32)}, "se espera uint8"),
-        ({"x_train": np.full((30, 5, 4), 1.5)}, "fuera de"),
-        ({"x_train": np.full((30, 5, 4), -1e-6)}, "fuera de"),
-        ({"x_train": np.full((30, 5, 4), np.nan)}, "fuera de"),
-        ({"x_test": np.full((10, 5, 4), np.inf)}, "fuera de"),
-        ({"x_test": np.zeros((10, 5, 4), bool)}, "se espera uint8"),
-        ({"x_test": np.zeros((0, 5, 4), np.uint8), "y_test": np.zeros(0, int)}, "sin ceros"),
-        ({"y_train": np.arange(29) % 3}, "una etiqueta por imagen"),
-        ({"y_train": np.arange(30) % 3 + 0.5}, "se esperan enteros"),
-        ({"y_train": np.arange(30) % 3 - 1}, "se espera 0, 1"),
-        ({"y_train": np.arange(30) % 3 * 2}, "se espera 0, 1"),
-        ({"y_train": np.array([0, 1, 3] * 10)}, "3 valores entre 0 y 3"),
-        ({"y_train": np.array([-1, 0, 2] * 10)}, "3 valores entre -1 y 2"),  # la última cuadra; la primera, no
-        ({"y_train": np.zeros(30, int)}, "se espera 0, 1"),
-        ({"y_test": np.full(10, 3)}, r"y_test tiene etiquetas fuera de 0, \.\.\., 2\.$"),
-        ({"y_test": np.full(10, -1)}, r"y_test tiene etiquetas fuera de 0, \.\.\., 2\.$"),
-        ({"y_test": np.zeros((10, 1), int)}, "una etiqueta por imagen"),
-        ({"x_train": np.array([{}] * 30)}, "objetos de Python"),
+        ({"y_test": None}, r"le falta y_test, y se espera un \.npz, .*\.$"),
+        ({"x_test": None, "y_test": None}, "le falta x_test, y_test, y se espera"),
+        ({"x_val": arrays()["x_test"]}, "le falta y_val, y se espera"),
+        ({"x_train": arrays()["x_train"][0, :, :3]}, r"x_train es uint8 de forma \(5, 3\); se admite"),
+        (
+            {"x_train": np.zeros((0, 5, 4), np.uint8), "y_train": np.zeros(0, int)},
+            r"x_train .* \(0, 5, 4\).* sin ceros",
+        ),
+        ({"x_test": np.zeros((0, 5, 4), np.uint8), "y_test": np.zeros(0, int)}, r"x_test .* \(0, 5, 4\).* sin ceros"),
+        ({"x_test": np.zeros((10, 5, 5), np.uint8)}, r"x_test \(10, 5, 5\) va .* se espera el mismo alto y ancho"),
+        ({"x_train": arrays()["x_train"] * 1j}, "x_train es complex128"),
+        ({"x_train": np.full((30, 5, 4), "a")}, "x_train es <U1"),
+        ({"y_train": np.arange(29) % 3}, r"y_train es int64 de forma \(29,\) y se espera \(30,\)"),
+        ({"y_train": np.arange(30) % 3 + 0.5}, "y_train es float64 .* un entero o un nombre por imagen"),
+        ({"y_train": np.where(np.arange(30) > 2, 1, np.nan)}, "y_train es float64"),
+        ({"y_train": np.where(np.arange(30) > 2, 1, np.inf)}, "y_train es float64"),
+        ({"y_test": np.zeros((10, 2), int)}, r"y_test es int64 de forma \(10, 2\)"),  # de ninguna clase
+        ({"y_test": np.ones((10, 2), int)}, r"y_test es int64 de forma \(10, 2\)"),  # de varias
+        ({"x_train": np.array([{}] * 30)}, "con objetos"),
+        ({"y_train": np.zeros(30, int)}, r"no hay imágenes para entrenar de las clases 1, 2\.$"),
+        ({"y_train": np.zeros(30, int), "y_test": np.zeros(10, int)}, r"de prueba son de la clase 0\.$"),
+        ({"y_test": np.arange(10) % 4}, r"no hay imágenes para entrenar de las clases 3\.$"),
+        ({"y_test": np.full(10, 2)}, r"todas las imágenes de prueba son de la clase 2\.$"),
     ],
 )
 def test_invalid_arrays_are_named(tmp_path, changes, message):
@@ -115,15 +117,57 @@ def test_invalid_arrays_are_named(tmp_path, changes, message):
         data.load(save(tmp_path, **changes))
 
 
-@pytest.mark.parametrize("content", [b"", b"esto no es un npz", "truncated"])
+def bytes_of(write, *given, **named):
+    """Lo que `write` escribiría en un archivo."""
+    write(file := io.BytesIO(), *given, **named)
+    return file.getvalue()
+
+
+def zipped(file):
+    """Un zip con textos donde se esperan arreglos."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in arrays():
+            archive.writestr(f"{name}.npy", "no es un arreglo")
+
+
+UNREADABLE = {
+    "vacío": b"",
+    "ajeno": b"esto no es un npz",
+    "truncado": bytes_of(np.savez, **arrays())[:300],
+    "un solo arreglo": bytes_of(np.save, np.zeros((9, 5, 4))),
+    "con objetos": bytes_of(np.savez, **arrays() | {"y_test": np.array([{}] * 10)}),
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
 def test_unreadable_files_are_rejected(tmp_path, content):
-    """Un archivo vacío, ajeno o truncado se rechaza como datos."""
-    path = save(tmp_path)
-    path.write_bytes(path.read_bytes()[:300] if content == "truncated" else content)
+    """Un archivo vacío, ajeno, truncado, con un solo arreglo o con objetos de Python se rechaza como datos."""
+    path = tmp_path / "datos.npz"
+    path.write_bytes(content)
     with pytest.raises(
-        ValueError, match=r"^data_path: datos\.npz no sirve como datos: no se puede leer, .* un \.npz\.$"
+        ValueError, match=r"^data_path: datos\.npz no sirve como datos: no se puede leer .* no es un \.npz, .*\.$"
     ):
         data.load(path)
+
+
+def test_a_zip_of_texts_is_rejected(tmp_path):
+    """Un zip con los nombres esperados y otra cosa dentro se rechaza por lo que hay."""
+    (tmp_path / "datos.npz").write_bytes(bytes_of(zipped))
+    with pytest.raises(ValueError, match=r"x_train es \|S16 de forma \(\)"):
+        data.load(tmp_path / "datos.npz")
+
+
+@pytest.mark.parametrize("broken", ["_images", "_labels", "_exact"])
+@pytest.mark.parametrize("error", [TypeError, ValueError, AttributeError, KeyError])
+def test_an_error_of_ours_is_not_called_damage(tmp_path, monkeypatch, broken, error):
+    """Si falla nuestro código, y no el archivo, el error sale como es."""
+
+    def fail(*given):
+        raise error("nuestro")
+
+    monkeypatch.setattr(reading, broken, fail)
+    with pytest.raises(error, match=r"^'?nuestro'?$"):
+        data.load(save(tmp_path, **arrays() | {"x_train": arrays()["x_train"].astype(float)}))
 
 
 def test_missing_file_is_named(tmp_path):
@@ -182,15 +226,15 @@ REFUSAL = r"^data_path: datos\.npz no sirve como datos: .*\.$"
 def valid_arrays(draw):
     """Los cuatro arreglos de unos datos pequeños y válidos, de cualquier tamaño, tipo y número de clases."""
     height, width, n_classes = draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(2, 4))
-    n_train, n_test = draw(st.integers(6, 30)), draw(st.integers(1, 9))
+    sizes = {"train": draw(st.integers(4 * n_classes, 30)), "test": draw(st.integers(2, 9))}
     pixels = draw(st.sampled_from(["uint8", "float16", "float32", "float64"]))
     labels = draw(st.sampled_from(["uint8", "int8", "int32", "int64", "uint64"]))
     unit = None if pixels == "uint8" else st.floats(0, 1, width=int(pixels[5:]))
     given = {}
-    for split, n in (("train", n_train), ("test", n_test)):
+    for split, n in sizes.items():
         given[f"x_{split}"] = draw(hnp.arrays(pixels, (n, height, width), elements=unit))
-        given[f"y_{split}"] = draw(hnp.arrays(labels, n, elements=st.integers(0, n_classes - 1)))
-    given["y_train"][:n_classes] = range(n_classes)
+        given[f"x_{split}"][:, 0, 0] = 255 if pixels == "uint8" else 1  # ninguna a oscuras
+        given[f"y_{split}"] = np.array(draw(st.permutations([i % n_classes for i in range(n)])), labels)
     return given
 
 
@@ -217,7 +261,7 @@ def assert_usable(loaded):
 @fixed
 @given(valid_arrays())
 def test_any_valid_file_is_loaded_whole(path, given):
-    """De cualquier archivo válido salen todas sus imágenes y etiquetas, en su orden y sin cambiar su valor."""
+    """De cualquier archivo válido sale cada imagen una vez, con su etiqueta y sin cambiar su valor."""
     np.savez(path, **given)
     loaded = data.load(path)
     assert_usable(loaded)
@@ -228,10 +272,16 @@ def test_any_valid_file_is_loaded_whole(path, given):
     for split, kept in (("train", ["train", "val"]), ("test", ["test"])):
         images = given[f"x_{split}"].reshape(len(given[f"y_{split}"]), -1)
         expected = images / 255 if images.dtype == np.uint8 else images
+        given_rows, rows = (
+            sorted(zip(y.tolist(), x.astype("float32").tolist(), strict=True))
+            for x, y in (
+                (expected, given[f"y_{split}"]),
+                [np.concatenate([getattr(loaded, f"{axis}_{part}") for part in kept]) for axis in "xy"],
+            )
+        )
+        assert [y for y, _ in rows] == [y for y, _ in given_rows]
         # Un solo redondeo a float32 de números de [0, 1].
-        np.testing.assert_allclose(np.concatenate([getattr(loaded, f"x_{part}") for part in kept]), expected, atol=1e-7)
-        labels = np.concatenate([getattr(loaded, f"y_{part}") for part in kept])
-        np.testing.assert_array_equal(labels, given[f"y_{split}"].astype(int))
+        np.testing.assert_allclose([x for _, x in rows], [x for _, x in given_rows], atol=1e-7)
 
 
 anything = hnp.arrays(
@@ -245,6 +295,7 @@ def assert_usable_or_refused(path):
         loaded = data.load(path)
     except ValueError as error:
         assert re.match(REFUSAL, str(error)), error  # noqa: PT017  # también vale que no se rechace
+        return error.__cause__
     else:
         assert_usable(loaded)
 
@@ -252,9 +303,10 @@ def assert_usable_or_refused(path):
 @fixed
 @given(valid_arrays(), st.sampled_from(sorted(arrays())), st.none() | anything)
 def test_any_array_is_either_usable_or_refused(path, given, name, other):
-    """Con un arreglo de menos, o cualquier otro en su lugar, los datos sirven o se rechazan con una frase."""
+    """Con un arreglo de menos, o cualquier otro en su lugar, los datos sirven o se rechazan por lo que les pasa."""
     np.savez(path, **{k: v for k, v in (given | {name: other}).items() if v is not None})
-    assert_usable_or_refused(path)
+    if cause := assert_usable_or_refused(path):
+        assert isinstance(cause, Unusable), cause
 
 
 @fixed

@@ -112,6 +112,18 @@ def test_splitting_or_moving_a_file_cannot_weaken_it(project):
     assert len({before, split, code.digest.__wrapped__(asked)}) == 3
 
 
+def test_how_data_are_read_is_not_what_was_trained(project):
+    """Cambiar cómo se leen los datos no obliga a entrenar otra vez: los distingue su resumen."""
+    asked = "import tarea4.data, tarea4.other"
+    before = code.digest.__wrapped__(asked)
+    for name in ("data", "reading"):
+        with (project / "tarea4" / f"{name}.py").open("a", encoding="utf-8") as file:
+            file.write("more = 1\n")
+    assert code.digest.__wrapped__(asked) == before
+    (project / "tarea4" / "other.py").write_text(CODE + "more = 1\n", encoding="utf-8")
+    assert code.digest.__wrapped__(asked) != before
+
+
 def test_many_threads_can_ask_at_once():
     """El resumen es el mismo aunque lo pidan a la vez, la primera vez, muchos hilos."""
     with ThreadPoolExecutor(8) as pool:

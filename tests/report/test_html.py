@@ -23,6 +23,13 @@ def test_figure_carries_its_description():
     assert "<details" not in html.figure(figure, "pie", "texto").data
 
 
+def test_warnings_stand_out():
+    """En una línea, cada aviso va en negrita y nada llega como HTML."""
+    shown = BeautifulSoup(html.note("«a & b; <i>»: 2 clases; OJO, hay <b>; fin").data, "html.parser")
+    assert shown.p.text == "«a & b; <i>»: 2 clases; OJO, hay <b>; fin"
+    assert [tag.text for tag in shown.p.find_all()] == ["OJO, hay <b>"]
+
+
 def test_tables_escape_their_texts():
     """Ningún texto llega a la página como HTML: ni el título, ni un encabezado, ni una celda."""
     shown = html.table(pd.DataFrame({"<b>": ["<script>"]}), "<i>").data

@@ -204,6 +204,12 @@ def test_unknown_literals_of_any_type_list_what_is_allowed():
     assert check_parameters(cell(Q2, zzz=np.arange(2), _zzz=1), Q2) == check_parameters(cell(Q2), Q2)
 
 
+def test_the_paths_of_papermill_are_not_parameters():
+    """Lo que añade `papermill --inject-paths` ni estorba ni se toma por un parámetro."""
+    paths = {"PAPERMILL_INPUT_PATH": "q2.ipynb", "PAPERMILL_OUTPUT_PATH": "salida.ipynb"}
+    assert check_parameters(cell(Q2, **paths), Q2) == check_parameters(cell(Q2), Q2)
+
+
 def test_a_deleted_parameter_is_an_error():
     """Ningún parámetro tiene un valor por omisión escondido en el módulo."""
     for name, field in Q4.model_fields.items():

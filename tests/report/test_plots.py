@@ -394,6 +394,16 @@ def test_one_confusion_matrix_is_the_first_of_one():
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0", "1"]
 
 
+def test_classes_keep_the_names_of_their_data():
+    """Los ejes y los títulos llevan los nombres de las clases, cortos y sin fórmulas."""
+    names = ("bota", "a$b$" + "c" * 20)
+    axis = plots.confusion_matrices({"": make_matrix(2, 9)}, names).axes[0]
+    for labels in (axis.get_xticklabels(), axis.get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["bota", r"a\$b\$" + "c" * 10]
+    axis = plots.digits(np.zeros((1, 4, 4)), np.array([1]), np.array([[0.9, 0.1]]), ("bota", "bolso")).axes[0]
+    assert axis.get_title() == "es bolso, lee bota\n90,0 %"
+
+
 def test_confusion_matrices_stand_side_by_side():
     """Dos por fila, cada una con su nombre; con `columns=1`, una bajo otra."""
     matrices = {name: make_matrix(4, 9) for name in "abc"}

@@ -222,6 +222,19 @@ def test_digits_are_read_by_their_index():
     }  # fmt: skip
 
 
+def test_classes_keep_the_names_of_their_data():
+    """Donde las clases tienen nombre, las tablas lo dicen en vez de su número."""
+    cm, names = np.array([[5, 1], [2, 4]]), ("bota", "<b>")
+    counts = tables.confusion_table({"uno": cm}, names)
+    assert counts.columns.tolist() == ["Modelo", "Clase", "bota", "<b>"]
+    assert counts["Clase"].tolist() == ["bota", "<b>"]
+    worst = tables.confusions_table(worst_confusions(cm, 2), "Confusiones", names)
+    assert [row[:3] for row in cells(worst)[1:]] == [["<b>", "bota", "2"], ["bota", "<b>", "1"]]
+    assert "<b>" not in worst.data
+    found = tables.digits_table(np.array([0]), np.array([1, 0]), np.array([[0.9, 0.1], [0.7, 0.3]]), names)
+    assert (found["Clase"].tolist(), found["Lee"].tolist()) == (["<b>"], ["bota"])
+
+
 def test_bins_are_tables():
     """La confianza no se toma por exactitud y los tramos vacíos no salen."""
     bins = {"confidence": [0.25, np.nan, 0.9], "accuracy": [0.5, np.nan, 0.8], "count": [4, 0, 6]}

@@ -78,7 +78,7 @@ def test_more_trials_go_to_a_copy(small, monkeypatch, tmp_path):
     """Con otros datos el estudio empieza vacío; `n_trials` añade ensayos y no deja nada en el disco."""
     monkeypatch.setattr(reading, "STUDIES_PATH", tmp_path)
     monkeypatch.setitem(SPACES, "q4", SPACES["q4"]._replace(suggest=lambda trial, data: _quick(trial, data)))
-    assert reading.trials_table(reading.reader_study("q4", small, published=False)).empty
+    assert reading.trials_table(reading.reader_study("q4", small)).empty
     study = reading.reader_study("q4", small, n_trials=2)
     assert len(study.get_trials(states=FINISHED)) == 2
     assert list(tmp_path.iterdir()) == []
