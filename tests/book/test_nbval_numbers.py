@@ -121,7 +121,7 @@ SENTENCES = {
     "p": ("q1", MARKDOWN, r"p < (\S+?)\)", 0.04, 0.06, "valor p"),
 }
 EXACT = {
-    "imágenes": ("q1", "stdout", r"Imágenes: (\d+)"),
+    "imágenes": ("q1", HTML, r"entrenan ([\d\xa0]+)"),
     "semillas": ("q1", MARKDOWN, r"(\d) semillas\)"),
     "confianza": ("q1", MARKDOWN, r"intervalo del (\d+)"),
     "de la prueba": ("q1", MARKDOWN, r"Sobre ([\d\xa0]+) imágenes"),
@@ -303,7 +303,7 @@ def test_missing_rows_and_tables_fail():
         ("q4", MARKDOWN, "3.15.1", "3.15.2"),
         ("q4", MARKDOWN, "<code>3e-15</code>", "<code>3e-14</code>"),
         ("q1", MARKDOWN, "<code>7e-14</code>", "<code>7e-13</code>"),
-        ("q1", "stdout", "28 × 28", "28 × 29"),
+        ("q1", HTML, "28\xa0×\xa028", "28\xa0×\xa029"),
         ("q1", MARKDOWN, "p < ", "p > "),
     ],
 )
