@@ -129,17 +129,17 @@ def q4_winner(data: Dataset) -> dict[str, float]:
     return found.loc[0, list(SETTING)].to_dict() if len(found) else dict(zip(SETTING, (0.2, 0.0, 0.0), strict=True))
 
 
-def q5_sizes(data: Dataset) -> str:
-    """Las capas con las que el ajuste de Q4 da menos pérdida, sin pasar de los parámetros de 2020: «40-50-15»."""
+def q5_sizes(data: Dataset, *, besides: str = "") -> str:
+    """Las capas, salvo `besides`, con que el ajuste de Q4 da menos pérdida sin pasar de los parámetros de 2020."""
     trials = stored("q5-capas", data)
-    small = points(trials[trials["parameters"] <= BUDGET_2020], ["hidden_sizes"])
-    return small.loc[0, "hidden_sizes"] if len(small) else SIZES_2020
+    small = trials[(trials["parameters"] <= BUDGET_2020) & (trials["hidden_sizes"] != besides)]
+    return next(iter(points(small, ["hidden_sizes"])["hidden_sizes"]), SIZES_2020)
 
 
 def q5_recipe(data: Dataset) -> tuple[int, Recipe]:
     """El ensayo de Q5 que sus finalistas eligen, y su receta; con otros datos, la primera diseñada."""
     finalists = stored("q5-finalistas", data)
-    if len(finalists):
-        number = int(points(finalists, ["trial"]).loc[0, "trial"])
-        return number, recipe(published("q5"), number, data)
-    return 0, SPACES["q5"].suggest(FixedTrial(SPACES["q5"].designed()[0]), data)
+    if finalists.empty:
+        return 0, SPACES["q5"].suggest(FixedTrial(SPACES["q5"].designed()[0]), data)
+    number = int(points(finalists, ["trial"]).loc[0, "trial"])
+    return number, recipe(published("q5"), number, data)

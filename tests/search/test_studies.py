@@ -123,7 +123,9 @@ def test_winners_come_from_the_stored_points(mnist):
     )
     sizes = reading.points(reading.stored("q5-capas", mnist), ["hidden_sizes"]).set_index("hidden_sizes")
     small = sizes[sizes["parameters"] <= 34_535]
-    assert reading.q5_sizes(mnist) == small["val_loss"].idxmin()
+    assert reading.q5_sizes(mnist) == (best_sizes := small["val_loss"].idxmin())
+    assert reading.q5_sizes(mnist, besides=best_sizes) == small["val_loss"].drop(best_sizes).idxmin()
+    assert reading.q5_sizes(mnist, besides="128") == best_sizes  # la que no cabe no estaba
     finalists = reading.points(reading.stored("q5-finalistas", mnist), ["trial"]).set_index("trial")
     assert reading.q5_recipe(mnist)[0] == finalists["val_loss"].idxmin()
 
