@@ -4,6 +4,7 @@ Cada uno es una copia del proyecto con un cambio en lo que los cuadernos usan; n
 ejecuta doce cuadernos. Termina con 1 si alguno pasa.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -49,7 +50,8 @@ def failures(folder: Path, notebook: str) -> list[str]:
     """Las celdas en las que nbval falla, con el principio de lo que dice."""
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "-p", "no:cacheprovider"]
     command.append(f"book/{notebook}.ipynb")
-    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(folder)}  # el núcleo del cuaderno importaría el paquete instalado
+    process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", process.stdout)
     return re.findall(r"^(?:FAILED|ERROR) (\S+.*)$", plain, re.MULTILINE) if process.returncode else []
 
