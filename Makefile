@@ -1,5 +1,10 @@
 # libro (por omisión): entorno, Q1-Q5 sobre los datos completos y libro.  `make ayuda` lista los demás.
-PYTHON ?= python3
+VALE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))# los que admite TensorFlow 2.21
+ifndef PYTHON # el primero que vale o, si no hay, uno que trae uv, donde está instalado
+export PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(VALE)' 2>/dev/null && echo $$python && exit; done; \
+	uv python install --quiet 3.13 2>/dev/null && uv python find 3.13)
+endif
 BIN := .venv/bin
 CUADERNOS := $(patsubst %,book/q%.ipynb,5 4 1 3 2)# los más largos primero: dos a la vez acaban antes
 REJILLAS := q3 q4-rejilla q4-azar q4-finalistas q5-capas q5-finalistas atribucion mas-alla# unas parten de otras
@@ -11,6 +16,7 @@ INDICE := book/_build/html/index.html
 ifndef CERROJO # dos make a la vez se estropearían el entorno y el libro: el segundo no empieza
 .PHONY: $(MAKECMDGOALS)
 $(or $(MAKECMDGOALS),libro):
+	@test "$(PYTHON)" || { echo >&2 "Hace falta Python 3.11, 3.12 o 3.13, o uv, que lo trae: make PYTHON=/su/ruta."; exit 1; }
 	@CERROJO=echado "$(PYTHON)" tools/lock.py $(MAKE) --no-print-directory $@
 else
 
@@ -18,7 +24,7 @@ libro: cuadernos html ## entorno, cuadernos y libro
 
 entorno: .venv/.instalado ## .venv con todo lo que pide requirements.txt
 .venv/.instalado: requirements.txt constraints.txt pyproject.toml
-	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo >&2 \
+	@"$(PYTHON)" -c '$(VALE)' || { echo >&2 \
 		"Hace falta Python 3.11, 3.12 o 3.13, los que admite TensorFlow 2.21: make PYTHON=python3.12"; exit 1; }
 	"$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt

@@ -29,6 +29,7 @@ from optuna.trial import FixedTrial, FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
 from tarea4.data import Dataset
+from tarea4.search.order import KerasFit
 from tarea4.search.spaces import SEARCHING, SPACES, fingerprint, measure, proposed
 from tarea4.training import train_all
 
@@ -178,7 +179,10 @@ def _objective(trial: Trial, data: Dataset, n_trials: int, seed: int | None) -> 
         options |= {"train_metrics": False, "callbacks": lambda _: callbacks}
     try:
         seeds = [trial.suggest_int("seed", 0, 2**31)] if space.grid else SEARCHING[:1]
-        [run] = train_all({"": replace(training, **options)}, images, seeds)[""]
+        if isinstance(training, KerasFit):
+            run = training.fit(images, seeds[0])
+        else:
+            [run] = train_all({"": replace(training, **options)}, images, seeds)[""]
     except FloatingPointError as error:
         raise optuna.TrialPruned from error
     for name, value in measure(run, images if space.tested else None).items():

@@ -19,6 +19,7 @@ from tarea4.data import Dataset, pooled
 from tarea4.evaluation import confusion, evaluate, measured_senses, predict
 from tarea4.models import plain, regularised
 from tarea4.report.words import number, percent, scientific
+from tarea4.search.order import KerasFit
 from tarea4.search.recipes import BUDGET_2020, Recipe, layer_sizes, widest
 from tarea4.statistics import calibration
 from tarea4.training import Run, Training
@@ -140,6 +141,7 @@ def fingerprint(training: Training) -> str:
     config = json.dumps(keras.saving.serialize_keras_object(training.model), sort_keys=True)
     config = re.sub('"(name|shared_object_id)": [^,}]+', "", config)
     parts = [config, training.epochs, training.batch_size, training.augment is not None]
+    parts += [training.reshuffled] if isinstance(training, KerasFit) else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Los estudios que parten de lo que otros encontraron: finalistas, capas de Q5, atribución y «Más allá»."""
+"""Los estudios que parten de lo que otros encontraron (finalistas, capas, atribución, «Más allá») y el del orden."""
 
 import functools
 from dataclasses import replace
@@ -7,6 +7,7 @@ from tarea4.data import Dataset, load
 from tarea4.models import plain, regularised
 from tarea4.search import reading
 from tarea4.search.beyond import RECIPES
+from tarea4.search.order import ORDERS, KerasFit
 from tarea4.search.recipes import Recipe
 from tarea4.search.spaces import SIZES_2020, SPACES, Space, suggest_regularised, with_seeds
 from tarea4.training import Training
@@ -55,6 +56,14 @@ def steps(data: Dataset) -> dict[str, Training | Recipe]:
     return trained | small | {"+ épocas": replace(found, epochs=3 * found.epochs)}
 
 
+def in_order(order: str, data: Dataset) -> Training:
+    """La red simple, entrenada en uno de los `ORDERS`."""
+    network = plain(**data.sizes)
+    if order == ORDERS[-1]:
+        return Training(network, train_metrics=False)
+    return KerasFit(network, reshuffled=order == ORDERS[1])
+
+
 SPACES |= {
     "q4-finalistas": Space("los mejores ensayos de «q4», con las semillas que eligen", suggest_regularised,
         _q4_finalists, grid=True),
@@ -66,6 +75,9 @@ SPACES |= {
     "atribucion": Space("de la red simple a la mejor, paso a paso",
         lambda trial, data: steps(data)[trial.suggest_categorical("step", STEPS)],
         lambda: with_seeds(({"step": step} for step in STEPS), CONFIRMING), grid=True, tested=True),
+    "orden": Space("el orden de las imágenes, con `fit` de Keras y aquí",
+        lambda trial, data: in_order(trial.suggest_categorical("order", ORDERS), data),
+        lambda: with_seeds(({"order": order} for order in ORDERS), range(10)), grid=True, tested=True),
     "mas-alla": Space("recetas que tardan minutos",
         lambda trial, _: RECIPES[trial.suggest_categorical("recipe", list(RECIPES))],
         lambda: with_seeds(({"recipe": name} for name in RECIPES), CONFIRMING), grid=True, tested=True),
