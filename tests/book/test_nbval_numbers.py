@@ -3,6 +3,7 @@
 import ast
 import copy
 import functools
+import itertools
 import json
 import os
 import re
@@ -236,10 +237,34 @@ def test_a_transposed_confusion_matrix_fails():
 
 
 def test_a_curve_raised_by_three_fails():
-    """Toda la curva está mal, y se dicen todas sus épocas."""
+    """Toda la curva está mal, y se dicen todas sus épocas y lo que se mueve cada una de sus columnas."""
     html = published("q1", HTML, f"<caption>{CURVE}")
     raised = re.sub(r"<td>(\d,\d{4})</td>", lambda match: f"<td>{moved(match[1], 3)[0]}</td>", html)
-    assert len(compare(html, raised)) == len(re.findall(r"<td>\d,\d{4}</td>", html))
+    found = compare(html, raised)
+    assert len([each for each in found if "fila" in each]) == len(re.findall(r"<td>\d,\d{4}</td>", html))
+    means = [each for each in found if "de media, +3,0000; tolerancia 0,006 (pérdida)" in each]
+    assert len(means) == len(found) - len(re.findall(r"<td>\d,\d{4}</td>", html)) == 18  # dos redes, tres sentidos
+
+
+@pytest.mark.parametrize(("by", "column", "fails"), [
+    (0.08, "simple, validación, máx.", False), (0.10, "simple, validación, máx.", True),
+    (0.018, "simple, validación", False), (0.022, "simple, validación", True),
+])  # fmt: skip
+def test_a_point_of_a_curve_may_jump(by, column, fails):
+    """En una sola época, el extremo de las semillas puede dar un salto; la media de todas, uno mucho menor."""
+    html = published("q1", HTML, f"<caption>{CURVE}")
+    assert bool(compare(html, edited(html, ["42"], column, lambda text: moved(text, by)[0]))) == fails
+
+
+@pytest.mark.parametrize(("sign", "fails"), [(1, True), (-1, False)])
+def test_a_whole_curve_may_not_move(sign, fails):
+    """Si todas las épocas se mueven poco y hacia el mismo lado, es otra curva; si es a un lado y a otro, no."""
+    html, by = published("q1", HTML, f"<caption>{CURVE}"), itertools.cycle([0.008, sign * 0.008])
+    shifted = html
+    for epoch in range(1, 51):
+        change = next(by)
+        shifted = edited(shifted, [str(epoch)], "simple, validación", lambda text, by=change: moved(text, by)[0])
+    assert bool(compare(html, shifted)) == fails
 
 
 def test_an_accuracy_given_as_a_fraction_fails():
