@@ -7,6 +7,7 @@ sus metadatos de qué código y con qué versiones salió.
 import asyncio
 import contextlib
 import errno
+import os
 import sys
 import time
 from pathlib import Path
@@ -107,6 +108,7 @@ async def run_all(paths):
 def main(paths):
     """Ejecuta `paths` y devuelve 1, con una frase, si uno falla."""
     paths = list(map(Path, paths))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # dos cuadernos que reparten cada operación se estorban
     with contextlib.ExitStack() as locks:
         try:
             for folder, path in {path.parent: path for path in reversed(paths)}.items():
