@@ -71,6 +71,12 @@ def refuse_unfinished(app, docname, content):
         executed(path.name, content[0])
 
 
+def refuse_other_builders(app):
+    """Con otras direcciones, o en una sola página, lo que se toca no encontraría sus archivos: mejor decirlo antes."""
+    if app.builder.format == "html" and app.builder.name != "html":
+        raise ExtensionError(f"--builder: se recibió {app.builder.name!r} y este libro solo se construye con 'html'.")
+
+
 def glued(path: Path) -> dict[str, str]:
     """Los textos que un cuaderno ejecutado guardó con `glue`, por nombre."""
     cells = executed(path.name, path.read_text(encoding="utf-8")).cells
@@ -105,6 +111,7 @@ def finish(app, exception):
 
 def setup(app):
     """Registra la extensión."""
+    app.connect("builder-inited", refuse_other_builders)
     app.connect("source-read", refuse_unfinished)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

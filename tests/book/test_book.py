@@ -126,3 +126,39 @@ def test_a_half_run_notebook_stops_the_build(tmp_path):
     process, _ = build(book)
     assert process.returncode != 0
     assert "q1-a-medias.ipynb no se ejecutó desde su celda de código" in process.stderr
+
+
+def small_book(folder, *sources, mode):
+    """Un libro de una página, que ejecuta un cuaderno de esas celdas al construirse, como el nuestro."""
+    config = yaml.safe_load((BOOK / "_config.yml").read_text(encoding="utf-8"))
+    execute = config["execute"] | {"execute_notebooks": mode}
+    (folder / "_config.yml").write_text(yaml.safe_dump({"title": "Prueba", "execute": execute}), encoding="utf-8")
+    (folder / "_toc.yml").write_text("format: jb-book\nroot: pagina\n", encoding="utf-8")
+    cells = [nbformat.v4.new_markdown_cell("# Página"), *map(nbformat.v4.new_code_cell, sources)]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": ""}})
+    nbformat.write(notebook, folder / "pagina.ipynb")
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["force", "cache"])
+def test_a_cell_that_fails_while_building_stops_it(mode, tmp_path):
+    """Con los cuadernos ejecutados al construir, una celda que falla deja sin libro, y se dice en qué cuaderno."""
+    process, html = build(small_book(tmp_path, "1 / 0", mode=mode))
+    assert process.returncode != 0
+    assert "pagina.ipynb" in process.stderr
+    assert not (html / "index.html").exists()
+
+
+def test_a_long_cell_is_waited_for(tmp_path):
+    """Una celda que tarda más que el límite de costumbre, 30 segundos, llega a la página."""
+    process, html = build(small_book(tmp_path, "import time; time.sleep(33); print(6 * 7)", mode="force"))
+    assert process.returncode == 0, process.stderr
+    assert "42" in re.sub("<[^>]*>", "", (html / "pagina.html").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("builder", ["dirhtml", "singlehtml"])
+def test_other_builders_are_refused(builder, tmp_path):
+    """Lo que no serviría se rechaza con una frase, antes de leer nada."""
+    process, _ = build(copy(tmp_path), "--builder", builder)
+    assert process.returncode != 0
+    assert f"--builder: se recibió '{builder}' y este libro solo se construye con 'html'." in process.stderr
