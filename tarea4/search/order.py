@@ -9,7 +9,7 @@ import tensorflow as tf
 from tarea4.data import Dataset
 from tarea4.training import Run, Training
 
-ORDERS = ("fit, el mismo cada época", "fit, otro cada época", "este libro, otro cada época")
+ORDERS = ("fit, orden fijo", "fit, orden nuevo", "este libro")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class KerasFit(Training):
             images = (tf.data.Dataset.from_tensor_slices(images).shuffle(len(data.x_train)).batch(self.batch_size),)
         best = keras.callbacks.EarlyStopping("val_loss", patience=self.epochs, restore_best_weights=True)
         history = model.fit(
-            *images, batch_size=None if self.reshuffled else self.batch_size, epochs=self.epochs, verbose=0,
-            validation_data=(data.x_val, val), validation_batch_size=1000, callbacks=[best],
+            *images, batch_size=None if self.reshuffled else self.batch_size, shuffle=not self.reshuffled,
+            epochs=self.epochs, validation_data=(data.x_val, val), callbacks=[best], verbose=0,
         )  # fmt: skip
         return Run(model, seed, history.history, time.perf_counter() - start)

@@ -10,12 +10,14 @@ from optuna.trial import TrialState
 
 from tarea4.data import Dataset
 from tarea4.report.html import table
-from tarea4.report.words import days, layers, mean_and_spread, number, plural
+from tarea4.report.words import days, layers, mean_and_spread, number, plural, verdict
 from tarea4.search import reading, stages
+from tarea4.search.order import ORDERS
 from tarea4.search.recipes import Recipe
 from tarea4.search.run import FINISHED
 from tarea4.search.spaces import LABELS, SIZES_2020, shown
 from tarea4.search.stages import RECIPES, SPACES, STEPS
+from tarea4.statistics import compare
 
 NOTHING = Markdown("Esto se hizo con MNIST y 50 épocas: con otros datos o menos épocas, no hay nada que enseñar.")
 FIELDS = LABELS | {"batch_norm": "normalización por lotes", "label_smoothing": "suavizado de etiquetas"}
@@ -151,3 +153,36 @@ def digit_errors_table(measured: pd.DataFrame, caption: str) -> HTML:
     """Por red, los fallos en prueba de cada clase, media de las semillas."""
     by_digit = pd.DataFrame(measured["errors"].tolist()).groupby(measured["model"].to_numpy(), sort=False).mean()
     return table(by_digit.map(number, decimals=1).rename_axis("Red").reset_index(), caption)
+
+
+def orders(data: Dataset) -> pd.DataFrame:
+    """Los entrenamientos del estudio del orden de las imágenes: `model`, `seed`, lo medido y `last_loss`.
+
+    `last_loss` es la pérdida de validación de la última época, que es donde más se nota el orden.
+    """
+    trials = reading.stored("orden", data).rename(columns={"order": "model"})
+    found = trials.assign(last_loss=[history["val_loss"][-1] for history in trials["history"]])
+    return found.sort_values(["model", "seed"], key=lambda c: c.map(ORDERS.index) if c.name == "model" else c)
+
+
+def orders_table(measured: pd.DataFrame, caption: str) -> HTML:
+    columns = {"val_loss": "Pérdida de validación, mejor época", "last_loss": "Pérdida de validación, última época"}
+    columns |= {"test_loss": "Pérdida de prueba", "test_accuracy": "Exactitud (%), prueba"}
+    by_order = measured.assign(test_accuracy=100 * measured["test_accuracy"]).groupby("model", sort=False)
+    shown = {label: by_order[name].agg(mean_and_spread, 2 if "%" in label else 4) for name, label in columns.items()}
+    return table(pd.DataFrame(shown).rename_axis("Entrenamiento").reset_index(), caption)
+
+
+def orders_reading(measured: pd.DataFrame) -> str:
+    """Si el orden fijo da más pérdida que el nuevo, al final y en la época elegida, y si este libro da otra.
+
+    Se comparan por semillas: con la misma, los tres entrenamientos parten de los mismos pesos.
+    """
+    fixed, new, ours = ORDERS
+    names = {fixed: "el orden fijo", new: "el orden nuevo", ours: "la función de este libro"}
+    told = [
+        verdict(names[one], names[other], "loss", compare(measured, one, other, column), where)
+        for column, where in (("last_loss", "en la última época, en validación,"), ("test_loss", "en prueba"))
+        for one, other in ((fixed, new), (ours, new))
+    ]
+    return " ".join(told)
