@@ -45,7 +45,7 @@ def browser_path() -> str | None:
 def chapter(site: Path, name: str, names: list[str]) -> Tag:
     """El contenido de una página, sin código y con los enlaces al libro dirigidos al documento único."""
     article = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser").find("article")
-    for tag in article.select(".headerlink, .cell_input, .toctree-wrapper, details, script"):
+    for tag in article.select(".headerlink, .cell_input, .toctree-wrapper, .tocar, details, script"):
         tag.decompose()
     for tag in article(id=True):
         tag["id"] = f"{name}--{tag['id']}"

@@ -4,6 +4,8 @@ Se corrige en las páginas ya construidas, con el menor cambio posible, y así v
 """
 
 import ast
+import base64
+import json
 import re
 import shutil
 from pathlib import Path
@@ -92,18 +94,30 @@ def glued(path: Path) -> dict[str, str]:
     return texts
 
 
+def one_per_class(weights: str) -> str:
+    """De los ejemplos que llevan los pesos, el primero de cada clase: lo que Q1 enseña sin cargar las redes."""
+    examples = json.loads(weights)["examples"]
+    labels, pixels = examples["labels"], base64.b64decode(examples["pixels"])
+    size, shown = len(pixels) // len(labels), sorted(set(labels))
+    images = [pixels[size * i : size * (i + 1)] for i in map(labels.index, shown)]
+    return json.dumps({"labels": shown, "pixels": base64.b64encode(b"".join(images)).decode()})
+
+
 def finish(app, exception):
-    """Corrige cada página, pone la portada y los pesos de «Prueba el modelo», y quita lo que nadie pide."""
+    """Corrige cada página, pone la portada, los pesos de las redes y los dígitos de Q1, y quita lo que nadie pide."""
     if exception or app.builder.format != "html":
         return
     site = Path(app.outdir)
     for path in site.rglob("*.html"):
-        path.write_text(mend(path.read_text(encoding="utf-8")), encoding="utf-8")
+        up = "../" * (len(path.relative_to(site).parts) - 1)  # una repetición está una carpeta más abajo
+        html = mend(path.read_text(encoding="utf-8")).replace('="tocar/', f'="{up}tocar/')
+        path.write_text(html, encoding="utf-8")
     toggle = site / "_static" / "togglebutton.js"  # pone sus botones al abrir la página
     toggle.write_text(mend(toggle.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copy(site / f"{app.config.root_doc}.html", site / "index.html")
     weights = glued(Path(app.srcdir) / "q5.ipynb")["q5_web"]  # el cuaderno que los entrena los deja en su salida
     (site / "modelo" / "pesos.js").write_text(f"const PESOS = {weights};\n", encoding="utf-8")
+    (site / "tocar" / "digitos.js").write_text(f"const EXAMPLES = {one_per_class(weights)};\n", encoding="utf-8")
     for pattern in ("*.map", "fontawesome.js*", "*webpack-macros.html", "fa-*.ttf"):
         for path in (site / "_static").rglob(pattern):
             path.unlink()

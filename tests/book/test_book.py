@@ -109,7 +109,9 @@ def test_reruns_appear_in_the_book(tmp_path):
     process, html = build(book)
     assert process.returncode == 0, process.stderr
     assert not re.search("duplicate label|target not found", process.stdout + process.stderr)
-    assert 'href="../q4.html"' in (html / "corridas" / "q1-otra.html").read_text(encoding="utf-8")
+    rerun = (html / "corridas" / "q1-otra.html").read_text(encoding="utf-8")
+    assert 'href="../q4.html"' in rerun
+    assert 'src="../tocar/dropout.js"' in rerun  # lo que se toca, también en las repeticiones
     assert 'href="corridas' not in (html / "q1.html").read_text(encoding="utf-8").split("<article")[1]
     assert 'href="corridas/q1-otra.html"' in (html / "intro.html").read_text(encoding="utf-8")
     for page in ("corridas.html", "corridas/q1-otra.html"):  # y no pasa por otra ejecución

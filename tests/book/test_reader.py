@@ -38,8 +38,9 @@ def test_browser_computes_like_keras(site, page, small):
 
 
 def test_published_weights(reader, mnist, site):
-    """Los pesos publicados caben en 450 kB y aciertan en 1 000 imágenes lo que la página dice que aciertan en todas."""
-    assert (site / "modelo" / "pesos.js").stat().st_size <= 450_000
+    """Los pesos publicados caben en 620 kB y aciertan en 1 000 imágenes lo que la página dice que aciertan en todas."""
+    # tres redes de unos 34 000 parámetros, a cuatro letras cada uno, y 30 imágenes de ejemplo, más un tercio de margen
+    assert (site / "modelo" / "pesos.js").stat().st_size <= 620_000
     promised = reader.evaluate("PESOS.networks.map((network) => network.accuracy)")
     labels = read(reader, mnist.x_test[:1000].tolist()).argmax(axis=2)
     # el error estándar de una exactitud del 97 % en 1 000 imágenes es de medio punto: se admiten cuatro
@@ -69,14 +70,15 @@ def test_drawing_becomes_an_mnist_image(reader, mnist):
 
 
 def test_drawing_with_the_pointer(reader):
-    """Un trazo vertical se lee como un 1 en las dos redes, con sus diez barras; «Borrar» vacía la lectura."""
+    """Un trazo vertical se lee como un 1 en todas las redes, con sus diez barras; «Borrar» vacía la lectura."""
+    n = reader.evaluate("NETWORKS.length")
     box = reader.locator("#lector canvas").first.bounding_box()
     reader.mouse.move(box["x"] + 140, box["y"] + 40)
     reader.mouse.down()
     reader.mouse.move(box["x"] + 135, box["y"] + 240, steps=10)
     reader.mouse.up()
     captions = reader.locator("#lector caption b")
-    assert captions.all_inner_texts() == ["lee un 1", "lee un 1"]
+    assert captions.all_inner_texts() == ["lee un 1"] * n
     assert "lee un 1" in reader.locator("#lector [aria-live]").inner_text()
     bars = (
         reader.locator("#lector table")
@@ -86,7 +88,7 @@ def test_drawing_with_the_pointer(reader):
     assert len(bars) == 10
     assert sum(map(float, bars)) == pytest.approx(1)
     reader.get_by_role("button", name="Borrar").click()
-    assert captions.all_inner_texts() == ["…", "…"]
+    assert captions.all_inner_texts() == ["…"] * n
 
 
 NOISE = """for (const kind of [CanvasRenderingContext2D, OffscreenCanvasRenderingContext2D]) {
@@ -117,7 +119,7 @@ def test_pixels_are_never_read_back(site, page):
         return chosen, cells.all_inner_texts(), page.locator("#lector caption b").all_inner_texts()
 
     plainly = readings()
-    assert plainly[2] == ["lee un 7", "lee un 7"]
+    assert set(plainly[2]) == {"lee un 7"}
     page.add_init_script(NOISE)
     assert readings() == plainly
 
@@ -130,4 +132,5 @@ def test_reading_with_the_keyboard(reader):
     reader.keyboard.press("Home")
     assert reader.locator("#lector caption b").first.inner_text() == "…"
     reader.keyboard.press("ArrowDown")
-    assert re.match(r"simple: lee un \d; regularizado: lee un \d", reader.locator("#lector [aria-live]").inner_text())
+    each = "; ".join(rf"{re.escape(name)}: lee un \d" for name in reader.evaluate("NETWORKS.map((net) => net.name)"))
+    assert re.match(each, reader.locator("#lector [aria-live]").inner_text())

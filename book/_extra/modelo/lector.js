@@ -1,4 +1,4 @@
-// «Prueba el modelo»: dos redes de Keras, calculadas en el navegador. Las entrena Q5, que deja sus pesos en PESOS.
+// «Prueba el modelo»: unas redes de Keras, calculadas en el navegador. Las entrena Q5, que deja sus pesos en PESOS.
 const SIDE = 28, BOX = 20, PEN = 22;
 
 // Los tres bytes altos de cada float32, como los deja tarea4/report/web.py.
@@ -121,29 +121,40 @@ for (const { name, parameters, accuracy, layers } of NETWORKS) {
   const about = `${count} parámetros, acierta el ${percent.format(accuracy)} en prueba`;
   const caption = `<caption>${name}: <b></b> <small>${about}</small></caption>`;
   const rows = Array.from(layers.at(-1).bias, row).join("");
-  readings.insertAdjacentHTML("beforeend", `<table>${caption}${rows}</table>`);
+  readings.insertAdjacentHTML("beforeend", `<table data-network="${name.split(" ")[0]}">${caption}${rows}</table>`);
 }
+
+// El dígito que lee cada red, y si todas leen el mismo.
+const mostLikely = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
+const read = (image) => NETWORKS.map((network) => mostLikely(predict(network, image)));
+const agree = (digits) => digits.every((digit) => digit === digits[0]);
 
 // Enseña una imagen de 28 × 28 y lo que lee en ella cada red.
 function show(image) {
   const blank = !image.some(Boolean);
   const ink = Uint8ClampedArray.from({ length: 4 * image.length }, (_, i) => (i % 4 === 3 ? 255 * image[(i - 3) / 4] : 0));
   preview.putImageData(new ImageData(ink, SIDE), 0, 0);
-  NETWORKS.forEach((network, i) => {
-    const probabilities = blank ? [] : predict(network, image), best = probabilities.indexOf(Math.max(...probabilities));
+  const digits = NETWORKS.map((network, i) => {
+    const probabilities = blank ? [] : predict(network, image), best = mostLikely(probabilities);
     readings.children[i].querySelector("b").textContent = blank ? "…" : `lee un ${best}`;
     readings.children[i].querySelectorAll("td").forEach((cell, label) => {
       cell.textContent = blank ? "" : percent.format(probabilities[label]);
       cell.style.setProperty("--p", blank ? 0 : probabilities[label]);
     });
+    return best;
   });
+  page.querySelector(".acuerdo").textContent = agree(digits) ? "" : `Las redes no coinciden: leen ${list(digits)}.`;
 }
+
+// «un 4, un 9 y un 4», en el orden de las redes.
+const list = (digits) => new Intl.ListFormat("es").format(digits.map((digit) => `un ${digit}`));
 
 // Lo leído, en voz alta, cuando el dibujo está acabado.
 function announce() {
   const captions = [...readings.querySelectorAll("caption")];
   const words = captions.map((caption) => caption.firstChild.data + caption.querySelector("b").textContent);
-  page.querySelector("[aria-live]").textContent = words.join("; ");
+  const disagreement = page.querySelector(".acuerdo").textContent;
+  page.querySelector("[aria-live]").textContent = [words.join("; "), disagreement].filter(Boolean).join(". ");
 }
 
 function clear() {
@@ -183,11 +194,17 @@ page.querySelector("button").addEventListener("click", () => {
 
 // Las imágenes de prueba, para quien no dibuja: un byte por píxel.
 const pixels = Uint8Array.from(atob(PESOS.examples.pixels), (letter) => letter.charCodeAt(0));
-PESOS.examples.labels.forEach((label, i) => select.add(new Option(`${label} (imagen ${i + 1})`, i)));
+const examples = PESOS.examples.labels.map((_, i) =>
+  Float64Array.from(pixels.subarray(SIDE * SIDE * i, SIDE * SIDE * (i + 1)), (value) => value / 255));
+const split = examples.map((image) => !agree(read(image))), howMany = split.filter(Boolean).length;
+PESOS.examples.labels.forEach((label, i) =>
+  select.add(new Option(`${label} (imagen ${i + 1})${split[i] ? ": no coinciden" : ""}`, i)));
+page.querySelector(".discrepan").textContent = howMany
+  ? `De estas ${examples.length} imágenes, las redes no coinciden en ${howMany}; la lista dice en cuáles.`
+  : `En estas ${examples.length} imágenes, las redes coinciden siempre.`;
 function choose() {
   clear();
-  const start = SIDE * SIDE * select.value;
-  if (select.value) show(Float64Array.from(pixels.subarray(start, start + SIDE * SIDE), (value) => value / 255));
+  if (select.value) show(examples[select.value]);
 }
 select.addEventListener("change", () => (choose(), announce()));
 
