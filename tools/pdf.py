@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-NOT_ON_PAPER = {"prueba", "entrena", "corridas", "api"}  # se usan en pantalla
+NOT_ON_PAPER = {"prueba", "entrena", "formulario", "corridas", "api"}  # se usan en pantalla
 STYLE = """
 @page { size: A4; margin: 18mm 18mm 20mm; }
 html { font-size: 10.5pt; background: #fff; }

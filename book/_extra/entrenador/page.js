@@ -11,9 +11,10 @@ function fillForm() {
   layers.forEach((input, k) => (input.value = settings.sizes[k] ?? ""));
   form.normalise.checked = settings.normalise;
   for (const name of NUMBERS) form[name].value = settings[name];
-  const { line, problem } = papermillLine(settings, same(current) ? current.seeds : [settings.seed]);
+  const { line, address, problem } = papermillLine(settings, same(current) ? current.seeds : [settings.seed]);
   find(".orden code").textContent = line ?? "";
-  find(".orden pre").hidden = !line;
+  find(".orden pre").hidden = find(".al-formulario").hidden = !line;
+  find(".al-formulario a").href = address ?? "formulario.html";
   find(".orden .problema").textContent = problem ?? "";
 }
 

@@ -59,12 +59,14 @@ function papermillLine(settings, seeds) {
   if (rate !== SCHEMA.rate.initial) return { problem: `Los cuadernos entrenan siempre con tasa de aprendizaje ${decimal(SCHEMA.rate.initial)}.` };
   if (!normalise && !isPlain(settings))
     return { problem: "Los cuadernos solo regularizan con normalización por lotes: actívala, o quita el dropout y las alfas." };
+  const list = (values) => `[${values.join(", ")}]`;
   const network = normalise
-    ? ["-p model regularizado", `-p hidden_sizes_regularised "[${sizes.join(", ")}]"`, `-p dropout ${dropout}`,
-       `-p alpha_l1 ${l1}`, `-p alpha_l2 ${l2}`]
-    : ["-p model simple", `-p hidden_sizes "[${sizes.join(", ")}]"`];
-  const options = [...network, `-p epochs ${epochs}`, `-p seeds "[${seeds.join(", ")}]"`];
-  return { line: [".venv/bin/papermill book/q1.ipynb book/corridas/q1-entrena.ipynb", ...options].join(" \\\n    ") };
+    ? { model: "regularizado", hidden_sizes_regularised: list(sizes), dropout, alpha_l1: l1, alpha_l2: l2 }
+    : { model: "simple", hidden_sizes: list(sizes) };
+  const given = { ...network, epochs, seeds: list(seeds) };
+  const options = Object.entries(given).map(([name, value]) => `-p ${name} ${/\[/.test(value) ? `"${value}"` : value}`);
+  const line = [".venv/bin/papermill book/q1.ipynb book/corridas/q1-entrena.ipynb", ...options].join(" \\\n    ");
+  return { line, address: `formulario.html#q1&${new URLSearchParams(given)}` };
 }
 
 const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
