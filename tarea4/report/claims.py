@@ -11,6 +11,7 @@ from tarea4.statistics import compare
 
 WHERE = {"val": "en validación", "test": "en prueba"}
 OUTCOMES = {"mejor": "se confirma", "peor": "se refuta", "sin diferencia": "estas semillas no lo deciden"}
+HESITANT = OUTCOMES | {"mejor": "parece confirmarse", "peor": "parece refutarse"}
 
 
 class Answer(NamedTuple):
@@ -24,11 +25,18 @@ class Claim(NamedTuple):
     outcome: str
 
 
-def judged(measured: pd.DataFrame, column: str, model: tuple[str, str], other: tuple[str, str]) -> tuple[str, Outcome]:
-    """Frase y desenlace de comparar dos modelos, cada uno con cómo se le llama, en una columna: «val_loss»."""
+class Judged(NamedTuple):
+    said: str  # la comparación, en una frase
+    outcome: Outcome
+    p_value: float
+
+
+def judged(measured: pd.DataFrame, column: str, model: tuple[str, str], other: tuple[str, str]) -> Judged:
+    """Qué sale de comparar dos modelos, cada uno con cómo se le llama, en una columna: «val_loss»."""
     split, metric = column.split("_")
     paired = compare(measured, model[0], other[0], column)
-    return verdict(model[1], other[1], metric, paired, WHERE[split]), outcome(paired, lower_is_better=metric == "loss")
+    said = verdict(model[1], other[1], metric, paired, WHERE[split])
+    return Judged(said, outcome(paired, lower_is_better=metric == "loss"), paired.p_value)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from tarea4.evaluation import predict
 from tarea4.report.claims import WHERE, Answer, Claim
 from tarea4.report.parameters import Common, Integer, Sizes, meaning
-from tarea4.report.words import mean_and_spread, number, outcome
+from tarea4.report.words import mean_and_spread, number, outcome, settled
 from tarea4.statistics import calibration, paired_difference
 from tarea4.training import Run
 
@@ -112,18 +112,19 @@ def trust_read(trusted: pd.DataFrame) -> str:
     return f"Confianza menos exactitud, en prueba: {'; '.join(said)}."
 
 
-def standing(measured: pd.DataFrame, split: str, names: list[str]) -> tuple[str, bool]:
-    """La exactitud de softmax con entropía cruzada, de cuáles de `names` se distingue, y si supera a alguna."""
+def standing(measured: pd.DataFrame, split: str, names: list[str]) -> tuple[str, float | None]:
+    """La exactitud de softmax con entropía cruzada frente a las de `names`, y el menor valor p de las que supera."""
     by_seed = measured.pivot(index="seed", columns="model", values=f"{split}_accuracy")
-    found = {"mejor": [], "peor": [], "sin diferencia": []}
+    reads = {"mejor": ("es mayor", "parece mayor"), "peor": ("es menor", "parece menor")}
+    said, better = [], None
     for name in names:
         pair = paired_difference(by_seed[SOFTMAX], by_seed[name], CONFIDENCE)
-        found[outcome(pair)].append(f"la de {name} ({number(100 * pair.mean_difference, 2)} puntos)")
-    phrases = {"mejor": ("mayor que ", " y que "), "peor": ("menor que ", " y que ")}
-    phrases["sin diferencia"] = "no se distingue de ", " ni de "
-    said = [first + also.join(found[each]) for each, (first, also) in phrases.items() if found[each]]
+        found = outcome(pair)
+        how = settled(pair.p_value, *reads[found]) if found in reads else "no se distingue"
+        said.append(f"comparada con la de {name}, {how} ({number(100 * pair.mean_difference, 2)} puntos)")
+        better = min(better or 1, pair.p_value) if found == "mejor" else better
     accuracy = mean_and_spread(by_seed[SOFTMAX], 2, 100)
-    return f"La exactitud {WHERE[split]} de {SOFTMAX} es {accuracy} %: {'; '.join(said)}.", bool(found["mejor"])
+    return f"La exactitud {WHERE[split]} de {SOFTMAX} es {accuracy} %; {'; '.join(said)}.", better
 
 
 def answer(measured: pd.DataFrame, learned: dict[str, pd.DataFrame]) -> Answer:
@@ -133,7 +134,8 @@ def answer(measured: pd.DataFrame, learned: dict[str, pd.DataFrame]) -> Answer:
         "**Porque convierte los logits en una probabilidad para cada clase y, con la entropía cruzada, su gradiente es "
         f"p − y, que no se apaga mientras la red se equivoca.** {accuracy} {first_epoch(learned)}"
     )
-    also = "además, acierta más" if better else "no se la ve acertar más"
+    more = settled(better or 0, "además, acierta más", "además, parece acertar más")
+    also = "no se la ve acertar más" if better is None else more
     return Answer(f"por dar una probabilidad a cada clase y por su gradiente, p − y; {also}", text)
 
 

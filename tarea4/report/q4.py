@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from tarea4.evaluation import predict
-from tarea4.report.claims import OUTCOMES, Answer, Claim, compared
+from tarea4.report.claims import HESITANT, OUTCOMES, Answer, Claim, Judged, compared
 from tarea4.report.parameters import Regularised, Sizes, Studied, meaning
-from tarea4.report.words import in_test, number, scientific
+from tarea4.report.words import in_test, number, scientific, settled
 
 NOTHING = "Con estos datos no hay nada guardado: solo se enseña lo que se entrena aquí."
 SIMPLE, TRY_02, OLD = "simple (Q3)", "Try 02", "respuesta de 2020"
-AGAINST = {"mejor": "mejora a", "peor": "es peor que", "sin diferencia": "no se distingue de"}
+AGAINST = {"mejor": ("mejora a", "parece que mejora a"), "peor": ("es peor que", "parece peor que")}
+AGAINST["sin diferencia"] = ("no se distingue de",) * 2
 
 
 class Parameters(Regularised, Studied):
@@ -72,6 +73,7 @@ def penalties(sums: dict[str, float], loss: float, alphas: dict[str, tuple[str, 
 
     `sums` es de `activity`; `batch` multiplica la penalización en la última columna, como hacía quien no dividía.
     """
+    loss = float(np.float32(loss))
     rows, bit = [], float(np.spacing(np.float32(loss)))
     for name, (kind, alpha) in alphas.items():
         term = alpha * sums[kind]
@@ -94,13 +96,14 @@ def family(measured: pd.DataFrame, without: dict[str, str], asked: str, best: st
     return compared(measured, pairs.values())
 
 
-def against(measured: pd.DataFrame, found: pd.DataFrame, name: str, other: str, called: str) -> tuple[str, str, str]:
-    """Cómo queda una red frente a otra en `family`: dicho sin cifras y con ellas, y el desenlace."""
+def against(measured: pd.DataFrame, found: pd.DataFrame, name: str, other: str, called: str) -> tuple[str, Judged]:
+    """Cómo queda una red frente a otra en `family`: dicho sin cifras, y juzgado."""
     row = found[found["model"].isin([name, other]) & found["other"].isin([name, other])].iloc[0]
     turned = {} if row["model"] == name else {"mejor": "peor", "peor": "mejor"}
     outcome, loss = turned.get(row["outcome"], row["outcome"]), measured.groupby("model")["val_loss"].mean().map(number)
-    said = f"{AGAINST[outcome]} {called}"
-    return said, f"{said} (pérdida de validación {loss[name]} frente a {loss[other]})", outcome
+    said = f"{settled(row['holm'], *AGAINST[outcome])} {called}"
+    told = f"{said} (pérdida de validación {loss[name]} frente a {loss[other]})"
+    return said, Judged(told, outcome, row["holm"])
 
 
 def gains(measured: pd.DataFrame, found: pd.DataFrame, best: str, base: str) -> str:
@@ -110,8 +113,10 @@ def gains(measured: pd.DataFrame, found: pd.DataFrame, best: str, base: str) -> 
     told = f"El dropout y la normalización por lotes cambian la pérdida de validación de la red simple en {first}"
     if best == base:
         return f"{told}; alfas no lleva."
-    tied = against(measured, found, best, base, "")[2] == "sin diferencia"
-    told += f", y las alfas, en {second}, que {'no se distingue' if tied else 'sí se distingue'} de cero."
+    _, alphas = against(measured, found, best, base, "")
+    moved = settled(alphas.p_value, "sí se distingue", "parece distinguirse")
+    moved = "no se distingue" if alphas.outcome == "sin diferencia" else moved
+    told += f", y las alfas, en {second}, que {moved} de cero."
     return f"{told} Sin ellas da {in_test(measured, base)}."
 
 
@@ -125,15 +130,15 @@ def answer(
     measured: pd.DataFrame, found: pd.DataFrame, without: dict[str, str], asked: str, best: str, known: str, note: str
 ) -> Answer:
     """Lo que da lo que se pide, con una nota, y después la mejor red, a la que `known` llama: «la mejor conocida»."""
-    briefly, said, _ = against(measured, found, best, SIMPLE, "la red simple")
+    briefly, against_simple = against(measured, found, best, SIMPLE, "la red simple")
     rest = f"Da {in_test(measured, best)}. {gains(measured, found, best, without[best])}"
     if asked == best:
-        return Answer(f"{best} {briefly}", f"**Lo que se pide, {asked}, es {known}, y {said}.** {rest}")
+        return Answer(f"{best} {briefly}", f"**Lo que se pide, {asked}, es {known}, y {against_simple.said}.** {rest}")
     base, called = (without[asked], "no poner alfas") if without[asked] not in (asked, best) else (best, known)
-    also = "" if base == best else f" Además, {against(measured, found, asked, best, known)[1]}."
-    asked_briefly, asked_said, _ = against(measured, found, asked, base, called)
-    first = f"**Lo que se pide, {asked}, {asked_said}.** Da {in_test(measured, asked)}.{also} {note}"
-    second = f"**{known.capitalize()} es {best}, y {said}.** {rest}"
+    also = "" if base == best else f" Además, {against(measured, found, asked, best, known)[1].said}."
+    asked_briefly, against_base = against(measured, found, asked, base, called)
+    first = f"**Lo que se pide, {asked}, {against_base.said}.** Da {in_test(measured, asked)}.{also} {note}"
+    second = f"**{known.capitalize()} es {best}, y {against_simple.said}.** {rest}"
     return Answer(f"{asked} {asked_briefly}; {best} {briefly}", f"{first}\n\n{second}")
 
 
@@ -163,6 +168,7 @@ def claims(measured: pd.DataFrame, found: pd.DataFrame) -> list[Claim]:
     """Si la respuesta de 2020 baja el error de validación, que es lo que entonces se afirmó."""
     claims = []
     for other, called in ((SIMPLE, "la red simple de Q3"), (TRY_02, "Try 02, el segundo modelo tal como estaba")):
-        _, said, outcome = against(measured, found, OLD, other, called)
-        claims.append(Claim(f"Su respuesta baja el error frente a {called}", f"Hoy {said}.", OUTCOMES[outcome]))
+        judged = against(measured, found, OLD, other, called)[1]
+        outcome = settled(judged.p_value, OUTCOMES, HESITANT)[judged.outcome]
+        claims.append(Claim(f"Su respuesta baja el error frente a {called}", f"Hoy {judged.said}.", outcome))
     return claims

@@ -8,7 +8,7 @@ import pandas as pd
 from tarea4.evaluation import best_model
 from tarea4.report.claims import Answer, Claim, compared, judged
 from tarea4.report.parameters import Alpha, Rate, Sizes, Studied, meaning
-from tarea4.report.words import interval, mean_and_spread, number, percent, plural, scientific, verdict
+from tarea4.report.words import interval, mean_and_spread, number, percent, plural, scientific, settled, verdict
 from tarea4.statistics import compare, paired_difference, prediction_interval
 from tarea4.training import Run
 
@@ -20,7 +20,8 @@ LOG_2020 = pd.DataFrame(
 )  # fmt: skip
 L1_2020, ALPHA_2020 = 1.55e-05, 70e-15  # la penalización que enseñaba su barra en la época 23, y su alfa
 PRINTED_2020, BIGGEST_2020 = 34_535, 34_775  # parámetros del resumen que imprimió, y de «Try 02»
-EFFECTS = {"mejor": "mejora", "peor": "empeora", "sin diferencia": "no se nota"}
+EFFECTS = {"mejor": ("mejora", "parece que mejora"), "peor": ("empeora", "parece que empeora")}
+EFFECTS["sin diferencia"] = ("no se nota",) * 2
 
 
 class Parameters(Studied):
@@ -37,14 +38,15 @@ def answer(measured: pd.DataFrame, base: str, layers: str | None, recipe: str) -
     tried = [("cambiar solo las capas", layers)] if layers else []
     tried, against = [*tried, ("cambiar también la receta", recipe)], (base, f"la {base}")
     told = [judged(measured, "val_loss", (name, f"la red {name}"), against) for _, name in tried]
-    said = "; ".join(f"{what} {EFFECTS[found]}" for (what, _), (_, found) in zip(tried, told, strict=True))
+    effects = [settled(each.p_value, *EFFECTS[each.outcome]) for each in told]
+    said = "; ".join(f"{what} {effect}" for (what, _), effect in zip(tried, effects, strict=True))
     said = said if measured["seed"].nunique() > 1 else "con una sola semilla no se sabe qué se gana"
     best = best_model(measured[measured["model"].isin([base, layers, recipe])])
     errors = 100 - 100 * measured.set_index("model")["test_accuracy"]
     wrong, start = (mean_and_spread(errors[[name]], 2) for name in (best, base))
     than = f"; la de partida, {base}, en {start}" if best != base else ", y es la de partida"
     text = f"La mejor red, {best}, se equivoca en {wrong} de cada 100 imágenes de prueba{than}."
-    return Answer(said, " ".join([f"**{said[0].upper()}{said[1:]}.** {text}", *(sentence for sentence, _ in told)]))
+    return Answer(said, " ".join([f"**{said[0].upper()}{said[1:]}.** {text}", *(each.said for each in told)]))
 
 
 def expectation(found: float, fresh: Sequence[float]) -> str:
@@ -105,9 +107,10 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
         seeds = f"{where} 95 veces de cada 100 ({plural(len(then), 'semilla')})"
         evidence = f"Otro entrenamiento de su receta caería en {seeds}."
         made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, f"{inside} de lo que da su receta"))
-    beaten = {"mejor": "superado", "peor": "no alcanzado", "sin diferencia": "no se distinguen"}
-    evidence, found = judged(measured, "test_accuracy", (best, f"el mejor de hoy ({best})"), (old, "el de 2020"))
-    made.append(Claim("Es el mejor modelo que se obtuvo", evidence, beaten[found]))
+    beaten = {"mejor": ("superado", "parece superado"), "peor": ("no alcanzado", "no parece alcanzado")}
+    beaten["sin diferencia"] = ("no se distinguen",) * 2
+    found = judged(measured, "test_accuracy", (best, f"el mejor de hoy ({best})"), (old, "el de 2020"))
+    made.append(Claim("Es el mejor modelo que se obtuvo", found.said, settled(found.p_value, *beaten[found.outcome])))
     code, variant = (number(n, 0) for n in parameters)
     evidence = f"El código de «Try 02» construye una red de {code}; sin su segunda capa de 15 son {variant}."
     same = "es de la red del código" if parameters[0] == PRINTED_2020 else "no es de la red del código"

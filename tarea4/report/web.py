@@ -7,15 +7,21 @@ import keras
 import numpy as np
 
 from tarea4.data import Dataset
-from tarea4.evaluation import evaluate
+from tarea4.evaluation import evaluate, predict
 from tarea4.training import Run
 
 ONLY_WHILE_TRAINING = (keras.layers.Dropout, keras.layers.GaussianNoise)  # al leer no hacen nada
 
 
-def web_model(runs: dict[str, Run], data: Dataset, *, examples: int = 3) -> str:
-    """Las redes por nombre y `examples` imágenes de prueba por clase; una capa desconocida es un ValueError."""
-    chosen = np.concatenate([np.flatnonzero(data.y_test == label)[:examples] for label in range(data.n_classes)])
+def web_model(runs: dict[str, Run], data: Dataset, *, examples: int = 3, disputed: int = 10) -> str:
+    """Las redes por nombre, `examples` imágenes de prueba por clase y `disputed` que no todas leen igual.
+
+    Una capa desconocida es un ValueError.
+    """
+    first = [np.flatnonzero(data.y_test == label)[:examples] for label in range(data.n_classes)]
+    read = np.array([predict(run.model, data.x_test).argmax(axis=1) for run in runs.values()])
+    unlike = np.setdiff1d(np.flatnonzero((read != read[0]).any(axis=0)), np.concatenate(first))
+    chosen = np.concatenate([*first, unlike[:disputed]])
     pixels = base64.b64encode(np.rint(255 * data.x_test[chosen]).astype("uint8").tobytes()).decode()
     networks = []
     for name, run in runs.items():

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from tarea4.statistics import Comparison, Interval
 
+T = TypeVar("T")
 Outcome = Literal["mejor", "peor", "sin diferencia"]
+SURE = 1e-4  # con un valor p mayor, otras semillas, u otro procesador, podrían no ver la diferencia: se dice «parece»
 MONTHS = "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()  # noqa: SIM905
 
 
@@ -77,7 +79,8 @@ def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparis
     support = f"(diferencia de {difference}, intervalo del {bounds}, {plural(comparison.n, 'semilla')})"
     size = {"mejor": better, "peor": worse}.get(outcome(comparison, lower_is_better=loss))
     if size:
-        return f"{name[0].upper()}{name[1:]} tiene {size} {what} {where} que {other} {support}."
+        has = settled(comparison.p_value, "tiene", "parece tener")
+        return f"{name[0].upper()}{name[1:]} {has} {size} {what} {where} que {other} {support}."
     pair = f"de {name} y {other}".replace("de el ", "del ")
     return f"Estas semillas no distinguen la {what} {where} {pair} {support}."
 
@@ -112,8 +115,12 @@ def means(measured: pd.DataFrame, metric: str) -> str:
 
 
 def at_the_end(measured: pd.DataFrame) -> str:
-    """Aviso con los modelos que en la mitad de sus semillas o más eligen una época del último décimo; o nada."""
-    late = (measured["best_epoch"] > 0.9 * measured["epochs"]).groupby(measured["model"], sort=False).mean()
-    names = "; ".join(late[late >= 0.5].index)
-    said = "Aviso: la mejor época cae en el último décimo de las entrenadas, y con más aún podría bajar la pérdida, en"
-    return names and f"{said}: {names}."
+    """De cada modelo, con cuántas semillas elige una época del último décimo: con más, aún podría mejorar."""
+    late = (measured["best_epoch"] > 0.9 * measured["epochs"]).groupby(measured["model"], sort=False)
+    told = "; ".join(f"{name}, {n} de {of}" for name, n, of in late.agg(["sum", "size"]).itertuples())
+    return f"Semillas cuya mejor época cae en el último décimo, y que con más épocas aún podrían mejorar: {told}."
+
+
+def settled(p_value: float, said: T, hesitant: T) -> T:
+    """Lo que se dice de una diferencia probada: `said`, o `hesitant` si otras semillas podrían no verla."""
+    return said if p_value < SURE else hesitant

@@ -309,41 +309,37 @@ OUTPUTS = {SOFTMAX: SAME, SIGMOID: BETTER, LINEAR: WORSE, SQUARED[0]: SAME, SQUA
 LEARNED = {name: pd.DataFrame({0: [50.0 + i]}, index=[1]) for i, name in enumerate(q2.PAIRS)}
 
 
-def points(rows: pd.DataFrame, column: str, name: str) -> str:
-    """La pareja y su diferencia con softmax, por semillas."""
-    return f"{name} ({words.number(100 * compare(rows, SOFTMAX, name, column).mean_difference, 2)} puntos)"
+def points(rows: pd.DataFrame, column: str, name: str, how: str) -> str:
+    """La pareja, cómo queda softmax y su diferencia, por semillas."""
+    change = words.number(100 * compare(rows, SOFTMAX, name, column).mean_difference, 2)
+    return f"comparada con la de {name}, {how} ({change} puntos)"
 
 
 @pytest.mark.parametrize(("split", "where"), [("test", "en prueba"), ("val", "en validación")])
 def test_q2_says_from_which_pairs_softmax_differs(split, where):
-    """Cada pareja pedida, en su grupo, con su diferencia, y la exactitud de softmax en esa partición."""
+    """Cada pareja pedida, en su orden, con su diferencia, y la exactitud de softmax en esa partición."""
     rows, column = table(OUTPUTS), f"{split}_accuracy"
-    greater, less = (SIGMOID, LINEAR) if split == "test" else (LINEAR, SIGMOID)
+    less, how = (LINEAR, ["es mayor", "es menor"]) if split == "test" else (SIGMOID, ["es menor", "es mayor"])
+    how.append("no se distingue")
     if split == "val":  # `table` da la misma exactitud en el mismo orden: al revés, a mano
         rows["val_accuracy"] = 1 - rows["val_accuracy"]
     said, better = q2.standing(rows, split, [SIGMOID, LINEAR, SQUARED[0]])
     own = words.mean_and_spread(rows.loc[rows["model"] == SOFTMAX, column], 2, 100)
-    assert said == (
-        f"La exactitud {where} de {SOFTMAX} es {own} %: mayor que la de {points(rows, column, greater)}; menor que la "
-        f"de {points(rows, column, less)}; no se distingue de la de {points(rows, column, SQUARED[0])}."
-    )
-    assert better
+    told = [points(rows, column, *each) for each in zip((SIGMOID, LINEAR, SQUARED[0]), how, strict=True)]
+    assert said == f"La exactitud {where} de {SOFTMAX} es {own} %; {'; '.join(told)}."
+    assert better == pytest.approx(compare(rows, SOFTMAX, *{SIGMOID, LINEAR} - {less}, column).p_value)
     said, better = q2.standing(rows, split, [SQUARED[0], less])
-    assert not better
+    assert better is None
     assert "mayor" not in said
 
 
-def test_q2_joins_what_it_cannot_tell_apart():
-    """Varias parejas de un grupo van en una sola frase, y con una semilla no se distingue ninguna."""
+def test_q2_tells_nothing_apart_with_one_seed():
+    """Con una semilla no se distingue ninguna pareja, por grande que sea la diferencia."""
     one = table(OUTPUTS).query("seed == 0")
     said, better = q2.standing(one, "test", [SIGMOID, LINEAR])
-    pair = [points(one, "test_accuracy", name) for name in (SIGMOID, LINEAR)]
-    assert said.endswith(f"%: no se distingue de la de {pair[0]} ni de la de {pair[1]}.")
-    assert not better
-    said, _ = q2.standing(table(OUTPUTS), "test", [SIGMOID, SQUARED[1]])
-    assert f"mayor que la de {SIGMOID} (" in said
-    assert f" ni que la de {SQUARED[1]} (" not in said
-    assert f" y que la de {SQUARED[1]} (" in said
+    pair = [points(one, "test_accuracy", name, "no se distingue") for name in (SIGMOID, LINEAR)]
+    assert said.endswith(f" %; {'; '.join(pair)}.")
+    assert better is None
 
 
 def test_q2_intervals_hold_for_four_comparisons():

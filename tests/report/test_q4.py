@@ -86,8 +86,8 @@ def test_the_answer_begins_with_what_is_asked():
         f"conocida (pérdida de validación {said['pedida']} frente a {said['mejor']}). Y esto.\n\n"
         f"**La mejor red conocida es mejor, y mejora a la red simple (pérdida de validación {said['mejor']} frente a "
         f"{said[SIMPLE]}).** Da {words.in_test(rows, 'mejor')}. El dropout y la normalización por lotes cambian la "
-        "pérdida de validación de la red simple en −0,0500, y las alfas, en −0,0200, que sí se distingue de cero. Sin "
-        f"ellas da {words.in_test(rows, 'mejor, sin alfas')}."
+        "pérdida de validación de la red simple en −0,0500, y las alfas, en −0,0200, que parece distinguirse de cero. "
+        f"Sin ellas da {words.in_test(rows, 'mejor, sin alfas')}."
     )
     assert found.verdict == "pedida no se distingue de no poner alfas; mejor mejora a la red simple"
 
@@ -107,7 +107,8 @@ def test_asking_for_no_alphas_is_compared_with_the_best():
     """Sin alfas que comparar con ninguna, lo pedido se compara con la mejor, aunque esta sea la suya con alfas."""
     for asked in ("pedida, sin alfas", "mejor, sin alfas"):
         found = answer(table(), asked=asked)
-        assert found.text.startswith(f"**Lo que se pide, {asked}, es peor que la mejor red conocida (")
+        seems = "parece" if asked == "mejor, sin alfas" else "es"
+        assert found.text.startswith(f"**Lo que se pide, {asked}, {seems} peor que la mejor red conocida (")
         assert "Además" not in found.text
 
 
@@ -128,9 +129,10 @@ def test_claims_are_those_of_2020():
     """La respuesta de 2020, frente a la red simple y frente a Try 02, en ese orden y cada una con su desenlace."""
     rows = table()
     simple, second = q4.claims(rows, q4.family(rows, WITHOUT, "pedida", "mejor", FREE))
-    assert (simple.outcome, second.outcome) == ("se confirma", "se refuta")
+    assert (simple.outcome, second.outcome) == ("parece confirmarse", "parece refutarse")
     assert simple.evidence == (
-        f"Hoy mejora a la red simple de Q3 (pérdida de validación {loss(rows, OLD)} frente a {loss(rows, SIMPLE)})."
+        "Hoy parece que mejora a la red simple de Q3 "
+        f"(pérdida de validación {loss(rows, OLD)} frente a {loss(rows, SIMPLE)})."
     )
     assert second.statement == "Su respuesta baja el error frente a Try 02, el segundo modelo tal como estaba"
 

@@ -71,11 +71,22 @@ def test_a_recipe_is_exported_as_it_reads(activation, small):
 
 def test_examples_are_test_images(runs, small):
     """Los ejemplos son las primeras imágenes de prueba de cada clase, con su etiqueta y sin pérdida."""
-    examples = json.loads(web_model(runs, small, examples=2))["examples"]
+    examples = json.loads(web_model(runs, small, examples=2, disputed=0))["examples"]
     assert examples["labels"] == [label for label in range(10) for _ in range(2)]
     pixels = np.frombuffer(base64.b64decode(examples["pixels"]), "uint8").reshape(20, 28 * 28)
     first_seven = small.x_test[np.flatnonzero(small.y_test == 7)[0]]
     np.testing.assert_array_equal(pixels[14], np.rint(255 * first_seven))
+
+
+def test_examples_end_with_what_the_networks_dispute(runs, small):
+    """Tras las de cada clase van imágenes, y solo ellas, que las redes no leen igual."""
+    examples = json.loads(web_model(runs, small, examples=1, disputed=4))["examples"]
+    read = np.array([run.model.predict(small.x_test, verbose=0).argmax(axis=1) for run in runs.values()])
+    pixels = np.frombuffer(base64.b64decode(examples["pixels"]), "uint8").reshape(-1, 28 * 28)[10:]
+    where = [np.flatnonzero((np.rint(255 * small.x_test) == image).all(axis=1))[0] for image in pixels]
+    assert len(where) == 4
+    assert all(len(set(read[:, i])) > 1 for i in where)
+    assert examples["labels"][10:] == small.y_test[where].tolist()
 
 
 def test_two_networks_of_2020_fit_in_320_kb(small):

@@ -141,13 +141,20 @@ def test_sentences_look_at_their_column_and_model():
     assert words.means(table, "val_accuracy") == "b, 70,00\xa0%; a, 35,00\xa0%"
 
 
-def test_who_chooses_its_last_epochs_is_named():
-    """Se nombra a quien en la mitad de las semillas o más elige una época del último décimo; si no, nada."""
+def test_who_chooses_its_last_epochs_is_counted():
+    """De cada modelo, en su orden, cuántas semillas eligen una época de más allá de los nueve décimos."""
     epochs = {"a tiempo": [45, 44, 50, 9], "a la mitad": [46, 47, 3, 45], "tarde, y con coma": [50, 46, 46, 50]}
     rows = [(name, epoch, 50) for name, found in epochs.items() for epoch in found] + [("corta", 46, 60)]
     table = pd.DataFrame(rows, columns=["model", "best_epoch", "epochs"])
-    assert words.at_the_end(table) == (
-        "Aviso: la mejor época cae en el último décimo de las entrenadas, y con más aún podría bajar la pérdida, en: "
-        "a la mitad; tarde, y con coma."
+    assert words.at_the_end(table).endswith(
+        "podrían mejorar: a tiempo, 1 de 4; a la mitad, 2 de 4; tarde, y con coma, 4 de 4; corta, 0 de 1."
     )
-    assert words.at_the_end(table[table["model"].isin(["a tiempo", "corta"])]) == ""
+
+
+@pytest.mark.parametrize(("p_value", "has"), [(9e-5, "tiene"), (1.1e-4, "parece tener")])
+def test_a_difference_that_might_not_be_seen_again_only_seems(p_value, has):
+    """Una diferencia probada se afirma si su valor p es de menos de uno entre diez mil; si no, se dice que parece."""
+    comparison = Comparison(-0.02, -0.03, -0.01, p_value, 10, 0.95)
+    assert words.verdict("la red A", "la B", "loss", comparison, "en prueba").startswith(
+        f"La red A {has} menor pérdida en prueba que la B ("
+    )
