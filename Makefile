@@ -10,7 +10,7 @@ CUADERNOS := $(patsubst %,book/q%.ipynb,5 4 1 3 2)# los más largos primero: dos
 REJILLAS := orden q3 q4-rejilla q4-azar q4-finalistas q5-capas q5-finalistas atribucion mas-alla# unas parten de otras
 INDICE := book/_build/html/index.html
 
-.PHONY: libro entorno cuadernos html pdf test estudios bench constraints limpiar ayuda
+.PHONY: libro entorno cuadernos html pdf captura test estudios bench constraints limpiar ayuda
 .NOTPARALLEL:
 
 ifndef CERROJO # dos make a la vez se estropearían el entorno y el libro: el segundo no empieza
@@ -41,6 +41,9 @@ html: entorno ## construye el libro con los resultados ya guardados
 pdf: html ## el informe en PDF, con el Chromium o el Chrome del sistema
 	$(BIN)/python tools/pdf.py book/_build/html book/_build/html/informe.pdf
 	@echo "El informe está en $(CURDIR)/book/_build/html/informe.pdf"
+
+captura: html ## la imagen del README, con el mismo navegador
+	$(BIN)/python tools/capture.py book/_build/html book/_static/captura.png
 
 test: entorno ## estilo, pruebas, construcción estricta, repeticiones con otros parámetros y nbval
 	$(BIN)/ruff check .

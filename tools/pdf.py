@@ -1,12 +1,15 @@
 """El informe en PDF, a partir del libro ya construido: ``python tools/pdf.py book/_build/html informe.pdf``.
 
-Junta los capítulos en una sola página, sin código, y la imprime con el Chromium del sistema. Se imprime dos veces:
-en la primera se mira en qué página cae cada capítulo, y la segunda lo escribe en el índice.
+Junta los capítulos en una sola página, sin código y con las soluciones al final, y la imprime con el Chromium del
+sistema. Se imprime dos veces: en la primera se mira en qué página cae cada capítulo, y la segunda lo escribe en el
+índice. Si va junto al libro, la portada enlaza con él.
 """
 
+import json
 import logging
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -59,6 +62,24 @@ def chapter(site: Path, name: str, names: list[str]) -> Tag:
     return article
 
 
+def solutions(articles: dict[str, Tag]) -> Tag:
+    """Las soluciones de los ejercicios, que se quitan de sus capítulos para juntarlas en uno."""
+    last = BeautifulSoup("<article><h1>Soluciones</h1></article>", "html.parser").article
+    for article in articles.values():
+        if found := article.select(".solution"):
+            heading = BeautifulSoup(f"<h2>{article.h1.decode_contents()}</h2>", "html.parser").h2
+            last.extend([heading, *(each.extract() for each in found)])
+    return last
+
+
+def made(book: Path) -> str:
+    """Cuándo se ejecutó el último cuaderno, y con qué versiones."""
+    runs = [json.loads(path.read_text("utf-8"))["metadata"]["tarea4"] for path in sorted(book.glob("q*.ipynb"))]
+    last = max(runs, key=lambda run: run["date"])
+    day, versions = datetime.fromisoformat(last["date"]), last["versions"]
+    return f"{day:%d/%m/%Y}, con Keras {versions['keras']} y TensorFlow {versions['tensorflow']}"
+
+
 def document(site: Path, title: str, articles: dict[str, Tag], pages: dict[str, int]) -> str:
     """El libro en una sola página de HTML: portada, índice y capítulos."""
     with_maths = BeautifulSoup((site / "q2.html").read_text(encoding="utf-8"), "html.parser").head
@@ -72,7 +93,8 @@ def document(site: Path, title: str, articles: dict[str, Tag], pages: dict[str, 
     chapters = "".join(f'<div class="capitulo" id="{name}">{article}</div>' for name, article in articles.items())
     return f"""<!DOCTYPE html><html lang="es" data-theme="light"><head><meta charset="utf-8"><title>{title}</title>
 {"".join(map(str, assets))}<style>{STYLE}</style></head><body><main class="bd-content"><div>
-<div class="portada"><h1>{title}</h1><p>Las cinco preguntas de la «Tarea 4», contestadas con varias semillas.</p></div>
+<div class="portada"><h1>{title}</h1><p>Las cinco preguntas de la «Tarea 4», contestadas con varias semillas.</p>
+<p>Ejecutadas el {made(site.parents[1])}.</p></div>
 <nav class="indice" aria-label="Índice"><h2>Índice</h2><ul>{entries}</ul></nav>{chapters}</div></main></body></html>"""
 
 
@@ -82,6 +104,7 @@ def main(site: Path, destination: Path) -> None:
     names = [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
     names = [name for name in names if name not in NOT_ON_PAPER]
     articles = {name: chapter(site, name, names) for name in names}
+    articles["soluciones"] = solutions(articles)
     whole, pages = site / "informe.html", {}
     with sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=browser_path()).new_page()
@@ -92,13 +115,18 @@ def main(site: Path, destination: Path) -> None:
             page.pdf(path=destination, prefer_css_page_size=True, tagged=True, print_background=True, **FOOTER)
             reader = PdfReader(destination)
             places = reader.named_destinations
-            pages = {name: reader.get_destination_page_number(places[f"/{name}"]) + 1 for name in names}
+            pages = {name: reader.get_destination_page_number(places[f"/{name}"]) + 1 for name in articles}
     whole.unlink()
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium cuenta mal los objetos, y pypdf lo corrige
     writer = PdfWriter(clone_from=destination)
     for name, number in pages.items():
         writer.add_outline_item(title=articles[name].h1.get_text(), page_number=number - 1)
     writer.write(destination)
+    for front in (site / "index.html", site / f"{toc['root']}.html") if destination.parent == site else ():
+        text = front.read_text(encoding="utf-8")
+        link = f'<p><a href="{destination.name}">Este libro, en PDF</a></p></article>'
+        if link not in text:
+            front.write_text(text.replace("</article>", link, 1), encoding="utf-8")
 
 
 if __name__ == "__main__":

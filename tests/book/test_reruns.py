@@ -166,20 +166,20 @@ def test_other_formats_are_read_and_said(tmp_path, few_images):
         (
             "q1",
             {"alpha_l1": 10, "dropout": 0.9, "epochs": 4},
-            ["Veredicto: es preferible el modelo simple", "**Según estas semillas, es preferible el modelo simple"],
+            ["Veredicto: es preferible el modelo simple", r"\*\*Según estas semillas, es preferible el modelo simple"],
         ),
         (
             "q4",
             {"dropout": 0.9, "alpha_l1": 10, "epochs": 4, "seeds": [0, 1, 2, 3, 4]},
             [
-                "**Lo que se pide, dropout 0,90, l1 = 10¹, l2 = 3·10⁻¹⁵, es peor que no",
+                r"\*\*Lo que se pide, dropout 0,90, l1 = 10¹, l2 = 3·10⁻¹⁵, (es|parece) peor que no",
                 "Con estos datos no hay nada guardado",
             ],
         ),
         (
             "q5",
             {"dropout": 0.9, "alpha_l1": 10, "hidden_sizes": [8], "epochs": 4, "seeds": [0, 1, 2]},
-            ["cambiar también la receta mejora", "Esto se hizo con MNIST"],
+            ["cambiar también la receta (parece que )?mejora", "Esto se hizo con MNIST"],
         ),
     ],
 )
@@ -189,7 +189,7 @@ def test_absurd_parameters_change_the_answer(name, parameters, sentences, tmp_pa
     assert process.returncode == 0, process.stderr
     written = "\n".join(texts(notebook))
     for sentence in sentences:
-        assert sentence in written
+        assert re.search(sentence, written)
 
 
 @pytest.mark.parametrize("name", ["q4", "q5"])

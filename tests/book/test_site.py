@@ -7,13 +7,17 @@ import re
 import subprocess
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
+import capture
+import nbformat
 import pdf
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
+from PIL import Image
 from pypdf import PdfReader
 from test_book import BOOK, build, contents, copy
 
@@ -239,7 +243,7 @@ def test_a_rerun_is_compared_with_the_published(site, tmp_path):
 
 
 def test_pdf(site, browser_path, tmp_path):
-    """El PDF tiene portada, índice con páginas, números de página y etiquetas; no lleva código y cabe en un correo."""
+    """El PDF tiene portada, índice con páginas, soluciones al final y etiquetas; va sin código."""
     subprocess.run([sys.executable, ROOT / "tools" / "pdf.py", site, tmp_path / "informe.pdf"], check=True)
     assert (tmp_path / "informe.pdf").stat().st_size <= 5e6
     report = PdfReader(tmp_path / "informe.pdf")
@@ -249,10 +253,18 @@ def test_pdf(site, browser_path, tmp_path):
     assert report.root_object["/Lang"] == "es"
     assert all(re.search(rf"(?m)^{number}$", text) for number, text in enumerate(texts, 1))
     assert "check_parameters" not in "".join(texts)
-    titles = [entry["/Title"] for entry in report.outline]
+    *entries, last = report.outline
+    titles = [entry["/Title"] for entry in entries]
     chapters = re.findall(r"^(?:root| +- file): (\S+)", (BOOK / "_toc.yml").read_text("utf-8"), re.MULTILINE)
+    assert last["/Title"] == "Soluciones"
     assert len(titles) == len(set(chapters) - pdf.NOT_ON_PAPER) > 5
-    for entry, title in zip(report.outline, titles, strict=True):
+    first = report.get_destination_page_number(last)
+    asked, solved = "".join(texts[:first]), "".join(texts[first:])
+    assert solved.count("Solución a") > 15
+    assert "Solución a" not in asked
+    dates = [nbformat.read(path, 4).metadata.tarea4.date for path in BOOK.glob("q?.ipynb")]
+    assert f"{datetime.fromisoformat(max(dates)):%d/%m/%Y}" in texts[0]
+    for entry, title in zip(entries, titles, strict=True):
         number = report.get_destination_page_number(entry)
         words = " ".join(texts[number].split())
         assert title in words, title
@@ -277,3 +289,10 @@ def test_citation_is_valid():
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stdout
     assert f"version: {tarea4.__version__}\n" in path.read_text(encoding="utf-8")
+
+
+def test_the_picture_in_the_readme_is_of_this_book(site):
+    """La imagen del README lleva escritas las respuestas que enseña, y son las de la portada."""
+    with Image.open(BOOK / "_static" / "captura.png") as picture:
+        assert picture.info[capture.SHOWN] == capture.answers(site), "hay que rehacerla: make captura"
+    assert "Q5" in capture.answers(site)
