@@ -17,6 +17,8 @@ import pdf
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
+from nbval_numbers import differences
+from nbval_reading import read
 from PIL import Image
 from pypdf import PdfReader
 from test_book import BOOK, build, contents, copy
@@ -292,7 +294,8 @@ def test_citation_is_valid():
 
 
 def test_the_picture_in_the_readme_is_of_this_book(site):
-    """La imagen del README lleva escritas las respuestas que enseña, y son las de la portada."""
+    """La imagen del README lleva escritas las respuestas que enseña, y son las de la portada, salvo lo dudoso."""
     with Image.open(BOOK / "_static" / "captura.png") as picture:
-        assert picture.info[capture.SHOWN] == capture.answers(site), "hay que rehacerla: make captura"
-    assert "Q5" in capture.answers(site)
+        shown, now = (read("text/plain", text) for text in (picture.info[capture.SHOWN], capture.answers(site)))
+    assert not [*differences(shown, now, {})], "hay que rehacerla: make captura"
+    assert "Q5" in now[0].text
