@@ -17,6 +17,7 @@ from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 
+BOOK = Path(__file__).parents[1] / "book"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NOT_ON_PAPER = {"prueba", "entrena", "formulario", "corridas", "api"}  # se usan en pantalla
 STYLE = """
@@ -94,13 +95,13 @@ def document(site: Path, title: str, articles: dict[str, Tag], pages: dict[str, 
     return f"""<!DOCTYPE html><html lang="es" data-theme="light"><head><meta charset="utf-8"><title>{title}</title>
 {"".join(map(str, assets))}<style>{STYLE}</style></head><body><main class="bd-content"><div>
 <div class="portada"><h1>{title}</h1><p>Las cinco preguntas de la «Tarea 4», contestadas con varias semillas.</p>
-<p>Ejecutadas el {made(site.parents[1])}.</p></div>
+<p>Ejecutadas el {made(BOOK)}.</p></div>
 <nav class="indice" aria-label="Índice"><h2>Índice</h2><ul>{entries}</ul></nav>{chapters}</div></main></body></html>"""
 
 
 def main(site: Path, destination: Path) -> None:
     """Imprime en `destination` el libro construido en `site`."""
-    toc, config = (yaml.safe_load((site.parents[1] / name).read_text("utf-8")) for name in ("_toc.yml", "_config.yml"))
+    toc, config = (yaml.safe_load((BOOK / name).read_text("utf-8")) for name in ("_toc.yml", "_config.yml"))
     names = [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
     names = [name for name in names if name not in NOT_ON_PAPER]
     articles = {name: chapter(site, name, names) for name in names}

@@ -111,7 +111,7 @@ def compare(path: Path) -> str:
 
 
 def adapt(app, docname, content):
-    """Pone bajo el título de una corrida lo que impide creerla, y la acomoda a su sitio: enlaces y ejercicios."""
+    """Pone a una corrida su nombre y lo que impide creerla, y la acomoda a su sitio: enlaces y ejercicios."""
     path = Path(app.env.doc2path(docname))
     if path.parent != Path(app.srcdir, "corridas") or path.suffix != ".ipynb":
         return
@@ -121,9 +121,11 @@ def adapt(app, docname, content):
     prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     for cell in prose:
         cell.source = EXERCISE.sub(rf"\g<1>{own}", SIBLING.sub("](../", cell.source))
-    if found := doubts(path, ours, twin(path, chapter)):
-        title, _, rest = prose[0].source.partition("\n")
-        prose[0].source = f"{title}\n\n```{{warning}}\nEste cuaderno {'; '.join(found)}.\n```\n{rest}"
+    title, _, rest = prose[0].source.partition("\n")
+    named = re.sub(r"([^\w\s])", r"\\\1", path.stem)  # en el índice, dos de un capítulo se distinguen por el nombre
+    found = doubts(path, ours, twin(path, chapter))
+    warning = f"\n```{{warning}}\nEste cuaderno {'; '.join(found)}.\n```\n" if found else ""
+    prose[0].source = f"# {named}: {title.lstrip('# ')}\n{warning}{rest}"
     content[0] = nbformat.writes(notebook)
 
 

@@ -114,6 +114,7 @@ def test_reruns_appear_in_the_book(tmp_path):
     assert 'src="../tocar/dropout.js"' in rerun  # lo que se toca, también en las repeticiones
     assert 'href="corridas' not in (html / "q1.html").read_text(encoding="utf-8").split("<article")[1]
     assert 'href="corridas/q1-otra.html"' in (html / "intro.html").read_text(encoding="utf-8")
+    assert ">q1-otra: Q1. ¿Cuál" in (html / "intro.html").read_text(encoding="utf-8")  # en el índice, con su nombre
     for page in ("corridas.html", "corridas/q1-otra.html"):  # y no pasa por otra ejecución
         assert "es una copia del capítulo publicado" in (html / page).read_text(encoding="utf-8"), page
 
