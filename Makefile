@@ -10,7 +10,7 @@ CUADERNOS := $(patsubst %,book/q%.ipynb,5 4 1 3 2)# los más largos primero: dos
 REJILLAS := orden q3 q4-rejilla q4-azar q4-finalistas q5-capas q5-finalistas atribucion mas-alla# unas parten de otras
 INDICE := book/_build/html/index.html
 
-.PHONY: libro entorno cuadernos html pdf captura test estudios bench constraints limpiar ayuda
+.PHONY: libro entorno cuadernos html pdf captura test estudios bench mutantes constraints limpiar ayuda
 .NOTPARALLEL:
 
 ifndef CERROJO # dos make a la vez se estropearían el entorno y el libro: el segundo no empieza
@@ -62,13 +62,19 @@ bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y
 	.venv-bench/bin/python -m pip install --disable-pip-version-check -r benchmarks/requirements.txt
 	touch $@
 
+mutantes: entorno ## estropea el módulo, y lo que usan los cuadernos, y cuenta lo que las pruebas no notan; horas
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet mutmut==3.8.1
+	PYTHONPATH=$(CURDIR)/mutants $(BIN)/mutmut run
+	$(BIN)/mutmut results
+	$(BIN)/python tests/mutants.py
+
 constraints: entorno ## vuelve a resolver constraints.txt a partir de requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv==0.13.9
 	sed -n '/^[a-z]/p' requirements.txt | $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade \
 		--no-annotate --custom-compile-command "make constraints" --quiet -o constraints.txt -
 
 limpiar: ## borra lo que se puede volver a construir, salvo .venv
-	rm -rf book/_build build *.egg-info .pytest_cache .ruff_cache .coverage
+	rm -rf book/_build build mutants *.egg-info .pytest_cache .ruff_cache .coverage
 	find . -path './.venv*' -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 ayuda: ## esta lista
