@@ -108,6 +108,9 @@ def finish(app, exception):
     if exception or app.builder.format != "html":
         return
     site = Path(app.outdir)
+    for path in (site / "corridas").glob("*.html"):  # una repetición que se borra se lleva su página
+        if f"corridas/{path.stem}" not in app.env.found_docs:
+            path.unlink()
     for path in site.rglob("*.html"):
         up = "../" * (len(path.relative_to(site).parts) - 1)  # una repetición está una carpeta más abajo
         html = mend(path.read_text(encoding="utf-8")).replace('="tocar/', f'="{up}tocar/')

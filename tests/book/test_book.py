@@ -117,6 +117,10 @@ def test_reruns_appear_in_the_book(tmp_path):
     assert ">q1-otra: Q1. ¿Cuál" in (html / "intro.html").read_text(encoding="utf-8")  # en el índice, con su nombre
     for page in ("corridas.html", "corridas/q1-otra.html"):  # y no pasa por otra ejecución
         assert "es una copia del capítulo publicado" in (html / page).read_text(encoding="utf-8"), page
+    (book / "corridas" / "q1-otra.ipynb").unlink()
+    assert build(book)[0].returncode == 0
+    assert not (html / "corridas" / "q1-otra.html").exists()  # borrada, se va también su página
+    assert "q1-otra" not in (html / "corridas.html").read_text(encoding="utf-8")
 
 
 def test_a_half_run_notebook_stops_the_build(tmp_path):
