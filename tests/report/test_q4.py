@@ -205,6 +205,17 @@ def test_penalties_are_settled_by_arithmetic():
         ["de hoy", "l2 = 10⁻²", "10⁰", "10¹", "10⁸", "sí", "sí"],
     ]
     assert q4.penalties({"l1": 0.0}, 0.05, {"muerta": ("l1", 1.0)}, 1).iloc[0, 2:].tolist() == ["0"] * 3 + ["no"] * 2
+    titles = ["De", "Alfa", "Suma", "Veces la pérdida", "Veces su último bit", "La cambia", "La cambia, sin dividir"]
+    assert list(found) == titles
+
+
+def test_a_penalty_is_added_to_a_loss_of_float32():
+    """La alfa va con todas sus cifras; y lo que suma se suma, a la pérdida que cabe en float32 y no a otra."""
+    bit = float(np.spacing(np.float32(0.0625)))  # por debajo de esta pérdida, el bit es la mitad: restar sí cambiaría
+    name, alpha, *_, changes, undivided = q4.penalties({"l1": bit}, 0.0625, {"a": ("l1", 0.300000001)}, 2).iloc[0]
+    assert (name, alpha, changes, undivided) == ("a", "l1 = 3,00000001·10⁻¹", "no", "sí")
+    between = 0.0625 + 0.49 * bit  # a punto de redondearse hacia arriba: nada menor que medio bit debe empujarla
+    assert q4.penalties({"l1": bit}, between, {"a": ("l1", 0.1)}, 1).iloc[0, 5] == "no"
 
 
 def test_a_repeated_alpha_is_marked_once():
