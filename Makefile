@@ -64,6 +64,7 @@ bench: entorno .venv-bench/.instalado ## compara la velocidad de entrenamiento y
 
 mutantes: entorno ## estropea el módulo, y lo que usan los cuadernos, y cuenta lo que las pruebas no notan; horas
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet mutmut==3.8.1
+	mkdir -p mutants # Python no mira en una carpeta que no estaba cuando empezó
 	PYTHONPATH=$(CURDIR)/mutants $(BIN)/mutmut run
 	$(BIN)/mutmut results
 	$(BIN)/python tests/mutants.py

@@ -72,7 +72,7 @@ LONG, JUMPY = 20, 3  # filas desde las que una columna es una curva, y cuánto m
 SCALES = {"p": lambda p: NormalDist().inv_cdf(1 - max(p, 1e-4) / 2), "penalty": math.log10}  # en qué se comparan
 # Cerca de su límite, un veredicto puede cambiar de un procesador a otro: entonces el libro lo da por dudoso, y aquí se
 # admite que otra vez salga más claro o no salga. De «mejora» a «no se distingue», o de «mejora» a «empeora», no.
-DOUBT = re.compile(r"\b(?P<none>no (?:\w+ )?(?:disting|nota|ve |decid|dice))|(?P<seems>\bparece)")
+DOUBT = re.compile(r"\b(?P<none>no (?:\w+ )?(?:disting|nota|ve |decid|dice))|(?P<seems>parece)")
 OUTCOME = frozenset(re.findall(r"\S+", """
     a al de del e el en es estas la las lo no que red se si sí y semillas parece tiene tener mayor menor mejor peor
     mejora empeora nota distingue distinguen distinguirse confirma confirmarse refuta refutarse deciden superado

@@ -17,6 +17,8 @@ from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 
+from tarea4.report.words import days
+
 BOOK = Path(__file__).parents[1] / "book"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NOT_ON_PAPER = {"prueba", "entrena", "formulario", "corridas", "api"}  # se usan en pantalla
@@ -73,12 +75,12 @@ def solutions(articles: dict[str, Tag]) -> Tag:
     return last
 
 
-def made(book: Path) -> str:
+def made() -> str:
     """Cuándo se ejecutó el último cuaderno, y con qué versiones."""
-    runs = [json.loads(path.read_text("utf-8"))["metadata"]["tarea4"] for path in sorted(book.glob("q*.ipynb"))]
+    runs = [json.loads(path.read_text("utf-8"))["metadata"]["tarea4"] for path in BOOK.glob("q*.ipynb")]
     last = max(runs, key=lambda run: run["date"])
-    day, versions = datetime.fromisoformat(last["date"]), last["versions"]
-    return f"{day:%d/%m/%Y}, con Keras {versions['keras']} y TensorFlow {versions['tensorflow']}"
+    day, versions = days([datetime.fromisoformat(last["date"])]), last["versions"]
+    return f"{day}, con Keras {versions['keras']} y TensorFlow {versions['tensorflow']}"
 
 
 def document(site: Path, title: str, articles: dict[str, Tag], pages: dict[str, int]) -> str:
@@ -95,7 +97,7 @@ def document(site: Path, title: str, articles: dict[str, Tag], pages: dict[str, 
     return f"""<!DOCTYPE html><html lang="es" data-theme="light"><head><meta charset="utf-8"><title>{title}</title>
 {"".join(map(str, assets))}<style>{STYLE}</style></head><body><main class="bd-content"><div>
 <div class="portada"><h1>{title}</h1><p>Las cinco preguntas de la «Tarea 4», contestadas con varias semillas.</p>
-<p>Ejecutadas el {made(BOOK)}.</p></div>
+<p>Ejecutadas {made()}.</p></div>
 <nav class="indice" aria-label="Índice"><h2>Índice</h2><ul>{entries}</ul></nav>{chapters}</div></main></body></html>"""
 
 

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tarea4.report.words import Outcome, outcome, verdict
+from tarea4.report.words import Outcome, outcome, settled, verdict
 from tarea4.statistics import compare
 
 WHERE = {"val": "en validación", "test": "en prueba"}
-OUTCOMES = {"mejor": "se confirma", "peor": "se refuta", "sin diferencia": "estas semillas no lo deciden"}
-HESITANT = OUTCOMES | {"mejor": "parece confirmarse", "peor": "parece refutarse"}
+OUTCOMES = {"mejor": ("se confirma", "parece confirmarse"), "peor": ("se refuta", "parece refutarse")}
 
 
 class Answer(NamedTuple):
@@ -29,6 +28,11 @@ class Judged(NamedTuple):
     said: str  # la comparación, en una frase
     outcome: Outcome
     p_value: float
+
+    @property
+    def verdict(self) -> str:
+        """Si confirma lo que se afirmó: que el modelo es mejor."""
+        return settled(self.p_value, *OUTCOMES.get(self.outcome, ("estas semillas no lo deciden",) * 2))
 
 
 def judged(measured: pd.DataFrame, column: str, model: tuple[str, str], other: tuple[str, str]) -> Judged:

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tarea4.report.claims import OUTCOMES, Answer, Claim
+from tarea4.report.claims import Answer, Claim, Judged
 from tarea4.report.parameters import Regularised, Sizes, Thresholds, meaning
 from tarea4.report.words import (
-    Outcome,
     epochs_reaching,
     in_test,
     interval,
@@ -18,6 +17,7 @@ from tarea4.report.words import (
     outcome,
     p_text,
     plural,
+    settled,
 )
 from tarea4.statistics import Comparison, compare, mcnemar, paired_difference, standard_error
 from tarea4.training import SENSES, Run
@@ -85,7 +85,8 @@ def gap_reading(fitted: pd.DataFrame, name: str = "simple", other: str = "regula
     if len(means) < 2 or fitted["seed"].nunique() < 2:
         return text
     paired = compare(fitted, name, other, "gap_last")
-    wider = {"mejor": f"es mayor la del {name}", "peor": f"es mayor la del {other}"}.get(outcome(paired))
+    found, seems = outcome(paired), settled(paired.p_value, "es mayor", "parece mayor")
+    wider = {"mejor": f"{seems} la del {name}", "peor": f"{seems} la del {other}"}.get(found)
     difference = f"diferencia de pérdida de {number(paired.mean_difference)}{_bounds(paired, 4)}"
     return f"{text} En la última, {wider or 'estas semillas no las distinguen'} ({difference})."
 
@@ -102,15 +103,15 @@ def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regulariza
     if measured["seed"].nunique() == 1:
         text = f"**Una sola semilla no dice cuál es preferible.** Con ella, {shown}. {overfit}"
         return Answer("una sola semilla no dice cuál es preferible", text)
-    accuracy, tested = versus(measured, "test_accuracy", name, other)
-    loss, found = versus(measured, "val_loss", name, other)
-    support = f"{accuracy} {loss} {overfit}"
-    if found == "sin diferencia":
+    accuracy, loss = (versus(measured, column, name, other) for column in ("test_accuracy", "val_loss"))
+    support = f"{accuracy.said} {loss.said} {overfit}"
+    if loss.outcome == "sin diferencia":
         choice = "estas semillas no dicen cuál es preferible"
         return Answer(choice, f"**{choice.capitalize()}.** {support}")
-    preferred, rejected = (name, other) if found == "mejor" else (other, name)
-    choice = f"es preferible el modelo {preferred}"
-    choice += ", pero en el conjunto de prueba acierta menos" if {tested, found} == {"mejor", "peor"} else ""
+    preferred, rejected = (name, other) if loss.outcome == "mejor" else (other, name)
+    choice = f"{settled(loss.p_value, 'es', 'parece')} preferible el modelo {preferred}"
+    if {accuracy.outcome, loss.outcome} == {"mejor", "peor"}:
+        choice += f", pero en el conjunto de prueba {settled(accuracy.p_value, 'acierta', 'parece acertar')} menos"
     why = {
         (False, True): f": el {rejected} se sobreajusta y él no", (True, False): ", aunque se sobreajusta y el otro no",
         (True, True): ", aunque los dos se sobreajustan",
@@ -118,7 +119,7 @@ def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regulariza
     return Answer(choice, f"**Según estas semillas, {choice}{why}.** {support}")
 
 
-def versus(measured: pd.DataFrame, column: str, name: str, other: str) -> tuple[str, Outcome]:
+def versus(measured: pd.DataFrame, column: str, name: str, other: str) -> Judged:
     """Lo que dan dos modelos en una columna, «test_accuracy» o «val_loss», con cuántas semillas gana uno, y si gana."""
     split, metric = column.split("_")
     what, scale, decimals, unit, difference = LOSS if metric == "loss" else ACCURACY
@@ -130,19 +131,21 @@ def versus(measured: pd.DataFrame, column: str, name: str, other: str) -> tuple[
     said = f"{WHERE[split]}, la {what} del {name} es {ours}{unit} y la del {other}, {theirs}{unit}"
     said += ": estas semillas no las distinguen" if found == "sin diferencia" and paired.n > 1 else ""
     wins = f"gana con {won} de {plural(paired.n, 'semilla')}"
-    return f"{said} (diferencia de {apart}{difference}{_bounds(paired, decimals)}; {wins}).", found
+    said += f" (diferencia de {apart}{difference}{_bounds(paired, decimals)}; {wins})."
+    return Judged(said, found, paired.p_value)
 
 
-def easier(reached: pd.DataFrame, name: str, other: str) -> tuple[str, Outcome]:
+def easier(reached: pd.DataFrame, name: str, other: str) -> Judged:
     """Cuál de dos redes llega con más semillas a los umbrales de un solo sentido, por la prueba exacta de Fisher."""
     by_model = reached.groupby("model")["epoch"]
     arrived, n, arrives = by_model.count(), by_model.size(), by_model.agg(epochs_reaching)
     p_value = stats.fisher_exact([[arrived[each], n[each] - arrived[each]] for each in (name, other)]).pvalue
     found = "sin diferencia" if p_value >= 0.05 else "mejor" if arrived[name] > arrived[other] else "peor"
-    return f"El {name} {arrives[name]}; el {other} {arrives[other]} (Fisher, {p_text(p_value)}).", found
+    said = f"El {name} {arrives[name]}; el {other} {arrives[other]} (Fisher, {p_text(p_value)})."
+    return Judged(said, found, p_value)
 
 
-def sooner(reached: pd.DataFrame, name: str, other: str) -> tuple[str, Outcome]:
+def sooner(reached: pd.DataFrame, name: str, other: str) -> Judged:
     """Cuál de dos redes llega antes, en épocas, a los umbrales de un solo sentido.
 
     Si llegan todas las semillas, decide la diferencia emparejada. De la que no llega solo se sabe que tarda más: si una
@@ -152,19 +155,20 @@ def sooner(reached: pd.DataFrame, name: str, other: str) -> tuple[str, Outcome]:
     epochs, waited = (reached.pivot(index="seed", columns="model", values=c) for c in ("epoch", "epochs_waited"))
     arrived, n = epochs.notna().sum(), len(epochs)
     if n == 1:
-        return "Una sola semilla no dice cuál llega antes.", "sin diferencia"
+        return Judged("Una sola semilla no dice cuál llega antes.", "sin diferencia", np.nan)
     if {arrived[name], arrived[other]} == {0, n}:
-        return f"Llega siempre el {name if arrived[name] else other}; el otro, nunca.", easier(reached, name, other)[1]
+        said = f"Llega siempre el {name if arrived[name] else other}; el otro, nunca."
+        return easier(reached, name, other)._replace(said=said)
     if arrived[name] == arrived[other] == n:
         paired = compare(reached, name, other, "epochs_waited")
         difference = f"{number(paired.mean_difference, 1)}{_bounds(paired, 1)}"
         said = f"Las épocas del {name} menos las del {other}: {difference}."
-        return said, outcome(paired, lower_is_better=True)
+        return Judged(said, outcome(paired, lower_is_better=True), paired.p_value)
     first, last = int((waited[name] < waited[other]).sum()), int((waited[name] > waited[other]).sum())
     p_value = stats.binomtest(first, first + last).pvalue if first + last else 1.0
     found = "sin diferencia" if p_value >= 0.05 else "mejor" if first > last else "peor"
     said = f"Antes que el otro, el {name} llega con {first} de {n} semillas; el {other} llega con {last} de {n}"
-    return f"{said} (prueba de los signos, {p_text(p_value)}).", found
+    return Judged(f"{said} (prueba de los signos, {p_text(p_value)}).", found, p_value)
 
 
 def claims(measured: pd.DataFrame, reached: pd.DataFrame) -> list[Claim]:
@@ -172,17 +176,16 @@ def claims(measured: pd.DataFrame, reached: pd.DataFrame) -> list[Claim]:
     name, other, preferable = "regularizado", "simple", "El modelo regularizado es preferible"
     if not {name, other} <= set(reached["model"]):
         return [Claim(preferable, "Solo se ha entrenado un modelo.", "sin comparación")]
-    loss, found = versus(measured, "val_loss", name, other)
-    quick, easy = [], []
+    loss, quick, easy = versus(measured, "val_loss", name, other), [], []
     for sense in COMPARABLE:
         rows, where = reached[reached["sense"] == sense], f"a los umbrales ({SENSES[sense]})"
         took = rows.groupby("model")["seconds_waited"].agg(mean_and_spread, 1)
         late = rows.groupby("model")["epoch"].agg(lambda epochs: "al menos " if epochs.isna().any() else "")
-        (told, earlier), (counted, oftener) = (judge(rows, name, other) for judge in (sooner, easier))
-        told += f" El {name} tarda {(late + took)[name]} s; el {other}, {(late + took)[other]} s."
-        quick.append(Claim(f"«Agiliza el proceso de optimización»: llega antes {where}", told, OUTCOMES[earlier]))
-        easy.append(Claim(f"Es más fácil llegar {where}: llegan más semillas", counted, OUTCOMES[oftener]))
-    return [Claim(preferable, loss, OUTCOMES[found]), *quick, *easy]
+        earlier, oftener = (judge(rows, name, other) for judge in (sooner, easier))
+        told = f"{earlier.said} El {name} tarda {(late + took)[name]} s; el {other}, {(late + took)[other]} s."
+        quick.append(Claim(f"«Agiliza el proceso de optimización»: llega antes {where}", told, earlier.verdict))
+        easy.append(Claim(f"Es más fácil llegar {where}: llegan más semillas", oftener.said, oftener.verdict))
+    return [Claim(preferable, loss.said, loss.verdict), *quick, *easy]
 
 
 def disagreement(y: np.ndarray, predictions: dict[str, np.ndarray]) -> str:

@@ -134,8 +134,9 @@ def answer(measured: pd.DataFrame, learned: dict[str, pd.DataFrame]) -> Answer:
         "**Porque convierte los logits en una probabilidad para cada clase y, con la entropía cruzada, su gradiente es "
         f"p − y, que no se apaga mientras la red se equivoca.** {accuracy} {first_epoch(learned)}"
     )
-    more = settled(better or 0, "además, acierta más", "además, parece acertar más")
-    also = "no se la ve acertar más" if better is None else more
+    also = "no se la ve acertar más"
+    if better is not None:
+        also = settled(better, "además, acierta más", "además, parece acertar más")
     return Answer(f"por dar una probabilidad a cada clase y por su gradiente, p − y; {also}", text)
 
 

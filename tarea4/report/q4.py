@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tarea4.evaluation import predict
-from tarea4.report.claims import HESITANT, OUTCOMES, Answer, Claim, Judged, compared
+from tarea4.report.claims import Answer, Claim, Judged, compared
 from tarea4.report.parameters import Regularised, Sizes, Studied, meaning
 from tarea4.report.words import in_test, number, scientific, settled
 
@@ -169,6 +169,5 @@ def claims(measured: pd.DataFrame, found: pd.DataFrame) -> list[Claim]:
     claims = []
     for other, called in ((SIMPLE, "la red simple de Q3"), (TRY_02, "Try 02, el segundo modelo tal como estaba")):
         judged = against(measured, found, OLD, other, called)[1]
-        outcome = settled(judged.p_value, OUTCOMES, HESITANT)[judged.outcome]
-        claims.append(Claim(f"Su respuesta baja el error frente a {called}", f"Hoy {judged.said}.", outcome))
+        claims.append(Claim(f"Su respuesta baja el error frente a {called}", f"Hoy {judged.said}.", judged.verdict))
     return claims

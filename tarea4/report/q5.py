@@ -22,6 +22,8 @@ L1_2020, ALPHA_2020 = 1.55e-05, 70e-15  # la penalización que enseñaba su barr
 PRINTED_2020, BIGGEST_2020 = 34_535, 34_775  # parámetros del resumen que imprimió, y de «Try 02»
 EFFECTS = {"mejor": ("mejora", "parece que mejora"), "peor": ("empeora", "parece que empeora")}
 EFFECTS["sin diferencia"] = ("no se nota",) * 2
+MOVES = {"mejor": ("baja", "parece bajar"), "peor": ("sube", "parece subir")}
+MOVES["sin diferencia"] = ("no cambia de modo que se note",) * 2
 
 
 class Parameters(Studied):
@@ -61,10 +63,10 @@ def expectation(found: float, fresh: Sequence[float]) -> str:
 def steps_reading(measured: pd.DataFrame, references: dict[str, str]) -> str:
     """Qué pasos cambian la pérdida frente al suyo de `references`, del que más la baja al que más la sube."""
     changes = compared(measured, references.items()).sort_values("difference")
-    groups = {"baja": "mejor", "sube": "peor", "no cambia de modo que se note": "sin diferencia"}
+    told = [settled(row.holm, *MOVES[row.outcome]) for row in changes.itertuples()]
     parts = []
-    for what, outcome in groups.items():
-        chosen = changes[changes["outcome"] == outcome]
+    for what in dict.fromkeys(what for pair in MOVES.values() for what in pair):
+        chosen = changes[np.equal(told, what)]
         found = ", ".join(f"«{row.model}» ({number(row.difference)})" for row in chosen.itertuples())
         parts += [f"{what} con {found}"] if found else []
     return (

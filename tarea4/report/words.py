@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from tarea4.statistics import Comparison, Interval
 
-T = TypeVar("T")
 Outcome = Literal["mejor", "peor", "sin diferencia"]
 SURE = 1e-4  # con un valor p mayor, otras semillas, u otro procesador, podrían no ver la diferencia: se dice «parece»
 MONTHS = "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()  # noqa: SIM905
@@ -121,6 +120,6 @@ def at_the_end(measured: pd.DataFrame) -> str:
     return f"Semillas cuya mejor época cae en el último décimo, y que con más épocas aún podrían mejorar: {told}."
 
 
-def settled(p_value: float, said: T, hesitant: T) -> T:
+def settled(p_value: float, said: str, hesitant: str) -> str:
     """Lo que se dice de una diferencia probada: `said`, o `hesitant` si otras semillas podrían no verla."""
     return said if p_value < SURE else hesitant

@@ -58,10 +58,9 @@ def steps(data: Dataset) -> dict[str, Training | Recipe]:
 
 def in_order(order: str, data: Dataset) -> Training:
     """La red simple, entrenada en uno de los `ORDERS`."""
-    network = plain(**data.sizes)
-    if order == ORDERS[-1]:
-        return Training(network, train_metrics=False)
-    return KerasFit(network, reshuffled=order == ORDERS[1])
+    fixed, new, _ = ORDERS
+    fit = {fixed: KerasFit, new: functools.partial(KerasFit, reshuffled=True)}.get(order, Training)
+    return fit(plain(**data.sizes), train_metrics=False)
 
 
 SPACES |= {

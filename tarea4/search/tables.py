@@ -156,10 +156,7 @@ def digit_errors_table(measured: pd.DataFrame, caption: str) -> HTML:
 
 
 def orders(data: Dataset) -> pd.DataFrame:
-    """Los entrenamientos del estudio del orden de las imágenes: `model`, `seed`, lo medido y `last_loss`.
-
-    `last_loss` es la pérdida de validación de la última época, que es donde más se nota el orden.
-    """
+    """Los entrenamientos del estudio `orden`: `model`, `seed`, lo medido y `last_loss`, la última de validación."""
     trials = reading.stored("orden", data).rename(columns={"order": "model"})
     found = trials.assign(last_loss=[history["val_loss"][-1] for history in trials["history"]])
     return found.sort_values(["model", "seed"], key=lambda c: c.map(ORDERS.index) if c.name == "model" else c)
@@ -180,9 +177,8 @@ def orders_reading(measured: pd.DataFrame) -> str:
     """
     fixed, new, ours = ORDERS
     names = {fixed: "el orden fijo", new: "el orden nuevo", ours: "la función de este libro"}
-    told = [
+    return " ".join(
         verdict(names[one], names[other], "loss", compare(measured, one, other, column), where)
         for column, where in (("last_loss", "en la última época, en validación,"), ("test_loss", "en prueba"))
         for one, other in ((fixed, new), (ours, new))
-    ]
-    return " ".join(told)
+    )

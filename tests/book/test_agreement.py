@@ -1,13 +1,13 @@
 """Los cinco capítulos publicados siguen un protocolo y no se contradicen: la misma red da en todos la misma cifra."""
 
-import ast
 import inspect
 import json
 from pathlib import Path
 
-import nbformat
 import optuna
 import pytest
+from pages import glued
+from reruns import recorded
 
 from tarea4.models import plain, printed_variant, regularised, try_02
 from tarea4.report import q4, words
@@ -25,17 +25,10 @@ SAME = {  # una red, y cómo la llama cada capítulo
 }
 
 
-def glued(name):
-    """Lo que un cuaderno publicado pega en las páginas, por su nombre."""
-    outputs = [o for cell in nbformat.read(BOOK / f"{name}.ipynb", 4).cells for o in cell.get("outputs", [])]
-    return {o.metadata.scrapbook.name: o.data for o in outputs if "scrapbook" in o.get("metadata", {})}
-
-
 @pytest.fixture(scope="module")
 def records():
     """Lo que cada capítulo publicado anotó de sí mismo."""
-    texts = {name: glued(name)[f"{name}_record"] for name in CHAPTERS}
-    return {name: json.loads(ast.literal_eval("".join(*text.values()))) for name, text in texts.items()}
+    return {name: recorded(BOOK / f"{name}.ipynb")[1] for name in CHAPTERS}
 
 
 def figures(record, model):
@@ -86,7 +79,7 @@ def test_q5_starts_where_q4_ends(records, mnist):
 @pytest.mark.parametrize("name", ["q1", "q5"])
 def test_front_page_says_what_the_chapter_measured(name, records):
     """Las cifras de prueba de la portada y de las conclusiones son las que el capítulo anotó."""
-    said = "".join(*glued(name)[f"{name}_today"].values())
+    said = glued(BOOK / f"{name}.ipynb")[f"{name}_today"]
     stated = [r for r in records[name]["results"] if r["quantity"] == "pérdida" and r["split"] == "prueba"]
     shown = [r for r in stated if f"{words.number(r['mean'])} ±" in said]
     assert len(shown) == said.count("pérdida") > 0

@@ -92,3 +92,21 @@ def test_not_a_notebook(capsys, tmp_path, content):
     assert capsys.readouterr().err.startswith(f"{path} no es un cuaderno de Jupyter.\n")
     assert path.read_text(encoding="utf-8") == content
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_notebooks_share_the_cores(notebook, monkeypatch):
+    """Si van dos a la vez, cada operación se hace en un hilo, salvo que quien ejecuta diga otra cosa; con uno, no."""
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    ask = "import os; print(os.environ.get('TF_NUM_INTRAOP_THREADS'))"
+    paths = [notebook(ask, name=name) for name in ("uno", "dos")]
+
+    def told():
+        return [nbformat.read(path, as_version=4).cells[0].outputs[0].text.strip() for path in paths]
+
+    assert execute.main(paths) == 0
+    assert told() == ["1", "1"]
+    assert execute.main(paths[:1]) == 0
+    assert told() == ["None", "1"]
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "4")
+    assert execute.main(paths) == 0
+    assert told() == ["4", "4"]

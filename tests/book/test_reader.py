@@ -39,7 +39,7 @@ def test_browser_computes_like_keras(site, page, small):
 
 def test_published_weights(reader, mnist, site):
     """Los pesos publicados caben en 620 kB y aciertan en 1 000 imágenes lo que la página dice que aciertan en todas."""
-    # tres redes de unos 34 000 parámetros, a cuatro letras cada uno, y 30 imágenes de ejemplo, más un tercio de margen
+    # tres redes de unos 34 000 parámetros, a cuatro letras cada uno, y 40 imágenes de ejemplo, más un tercio de margen
     assert (site / "modelo" / "pesos.js").stat().st_size <= 620_000
     promised = reader.evaluate("PESOS.networks.map((network) => network.accuracy)")
     labels = read(reader, mnist.x_test[:1000].tolist()).argmax(axis=2)

@@ -91,16 +91,16 @@ def test_each_step_is_compared_with_its_reference():
 
 def test_steps_are_read_from_the_largest_gain(monkeypatch):
     """Primero lo que baja la pérdida, de más a menos; después lo que la sube y lo que no se nota."""
-    outcomes = ["mejor", "mejor", "peor", "sin diferencia"]
+    outcomes, holm = ["mejor", "mejor", "peor", "sin diferencia"], [1e-5, 2e-5, 0.01, 0.2]
     changes = pd.DataFrame({"model": ["uno", "dos", "tres", "cuatro"], "difference": [-0.1, -0.3, 0.2, -0.9],
-                            "outcome": outcomes})  # fmt: skip
+                            "outcome": outcomes, "holm": holm})  # fmt: skip
     monkeypatch.setattr(q5, "compared", lambda measured, pairs: changes.head(len(pairs)))
     assert q5.steps_reading(None, dict.fromkeys("abcd")).endswith(
-        "la pérdida de validación, en nats, baja con «dos» (−0,3000), «uno» (−0,1000); sube con «tres» (0,2000); no "
-        "cambia de modo que se note con «cuatro» (−0,9000)."
+        "la pérdida de validación, en nats, baja con «dos» (−0,3000), «uno» (−0,1000); parece subir con «tres» "
+        "(0,2000); no cambia de modo que se note con «cuatro» (−0,9000)."
     )
     assert q5.steps_reading(None, dict.fromkeys("a")).startswith("En 1 paso, ")
-    assert "sube" not in q5.steps_reading(None, dict.fromkeys("ab"))
+    assert "sub" not in q5.steps_reading(None, dict.fromkeys("ab")).replace("nats", "")
 
 
 def test_a_single_figure_is_placed_by_prediction():

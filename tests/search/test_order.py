@@ -71,7 +71,7 @@ def measured(**by_order):
     return pd.DataFrame(rows, columns=["model", "seed", "val_loss", "last_loss", "test_loss", "test_accuracy"])
 
 
-def test_orders_are_told_apart(small):
+def test_orders_are_told_apart():
     """La tabla da la media de cada orden; la frase, qué pérdida es mayor, y cuál no se distingue."""
     noise = [0.001, -0.001, 0.002, -0.002]
     fixed = [(0.11, 0.25 + e, 0.12 + 2 * e, 0.965) for e in noise]
