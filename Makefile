@@ -7,7 +7,7 @@ export PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11;
 endif
 BIN := .venv/bin
 CUADERNOS := $(patsubst %,book/q%.ipynb,5 4 1 3 2)# los más largos primero: dos a la vez acaban antes
-REJILLAS := orden q3 q4-rejilla q4-azar q4-finalistas q5-capas q5-finalistas atribucion mas-alla# unas parten de otras
+REJILLAS := orden registro reparto q3 q4-rejilla q4-azar q4-finalistas q5-capas q5-finalistas atribucion mas-alla# unas parten de otras
 INDICE := book/_build/html/index.html
 
 .PHONY: libro entorno cuadernos html pdf captura test estudios bench mutantes constraints limpiar ayuda

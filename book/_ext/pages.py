@@ -27,11 +27,19 @@ REPLACEMENTS = {
     '<summary><span class="toctree-toggle"': (
         '<summary aria-label="Mostrar u ocultar los apartados"><span class="toctree-toggle"'
     ),
+    # lo que se ve de un plegable o de un botón es su nombre: otro, escrito aparte, no lo dice quien habla al navegador
+    '<summary aria-label="Mostrar u ocultar el contenido">': "<summary>",
+    '-field search-button__button pst-js-only" title="Búsqueda" aria-label="Búsqueda"': (
+        '-field search-button__button pst-js-only"'
+    ),
     ' role="doc-biblioentry"': "",
     '<div role="list" class="citation-list">': '<div class="citation-list">',
     "<th></th>": "<td></td>",
-    '<div class="tabla">': '<div class="tabla" tabindex="0" role="group" aria-label="Tabla">',
+    '<section id="exercise-content">': "<section>",
+    '<section id="solution-content">': "<section>",
 }
+# una tabla ancha se desplaza también con el teclado, y se la encuentra por su título
+TABLE = re.compile(r'<div class="tabla">(?=<table[^>]*>\s*<caption>(.*?)</caption>)', re.DOTALL)
 EMPTY_LIST = re.compile(
     r'<details><summary[^>]*><span class="toctree-toggle".*?<ul[^>]*>\s*</ul>\s*</details>', re.DOTALL
 )
@@ -47,6 +55,7 @@ def mend(html: str) -> str:
     """Devuelve la página corregida; aplicada dos veces da lo mismo."""
     for theirs, ours in REPLACEMENTS.items():
         html = html.replace(theirs, ours)
+    html = TABLE.sub(lambda found: f'<div class="tabla" tabindex="0" role="region" aria-label="{found[1]}">', html)
     unused = UNUSED if 'class="math' in html else (*UNUSED, MATHJAX, "MathJax")
     html = SCRIPT.sub(lambda script: "" if any(name in script[0] for name in unused) else script[0], html)
     return BLOCKING.sub("<script defer ", EMPTY_LIST.sub("", html))

@@ -56,5 +56,6 @@ def compared(measured: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: s
     """Una familia de comparaciones, una fila por pareja, con su valor p corregido por Holm, del que sale `outcome`."""
     rows = [(*pair, *compare(measured, *pair, metric)[:4]) for pair in pairs]
     found = pd.DataFrame(rows, columns=["model", "other", "difference", "low", "high", "p"])
-    better, found["holm"] = np.where(found["difference"] < 0, "mejor", "peor"), holm(found["p"])
+    better = np.where((found["difference"] < 0) == metric.endswith("loss"), "mejor", "peor")
+    found["holm"] = holm(found["p"])
     return found.assign(outcome=np.where(found["holm"] < 0.05, better, "sin diferencia"))

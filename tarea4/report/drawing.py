@@ -19,7 +19,7 @@ WIDTH = 5.2  # pulgadas: en un teléfono de 360 px la letra queda cerca de 10 px
 QUANTITIES = {"seconds": "tiempo (s)", "parameters": "parámetros", "best_epoch": "época elegida", "epochs": "épocas"}
 for split, of in {"": "", "train_": " de entrenamiento", "val_": " de validación", "test_": " de prueba"}.items():
     QUANTITIES |= {f"{split}accuracy": f"exactitud{of} (%)", f"{split}loss": f"pérdida{of}\n(entropía cruzada, nats)"}
-# El fondo es blanco también en una página oscura, y con `hashsalt` los mismos datos dan el mismo archivo.
+# El fondo es blanco (una página oscura invierte la figura), y con `hashsalt` los mismos datos dan el mismo archivo.
 STYLED = rc_context({"font.size": 11, "axes.titlesize": 11, "figure.facecolor": "white", "svg.hashsalt": "tarea4"})
 
 

@@ -98,8 +98,9 @@ def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regulariza
     shown = "; ".join(f"el {each} da {in_test(measured, each)}" for each in trained)
     if len(trained) == 1:
         loss, accuracy = mean_and_spread(measured["val_loss"]), mean_and_spread(measured["val_accuracy"], 2, 100)
-        text = f"**Solo se ha entrenado un modelo**: {shown}. En validación, pérdida {loss} y exactitud {accuracy} %."
-        return Answer("sin comparación", f"{text} {overfit} Para compararlo con el otro, `model` debe ser «ambos».")
+        text = f"**Solo se ha entrenado un modelo**: {shown}. En validación, pérdida {loss} y exactitud {accuracy}"
+        text = f"{text}\xa0%. {overfit} Para compararlo con el otro, `model` debe ser «ambos»."
+        return Answer("sin comparación", text)
     if measured["seed"].nunique() == 1:
         text = f"**Una sola semilla no dice cuál es preferible.** Con ella, {shown}. {overfit}"
         return Answer("una sola semilla no dice cuál es preferible", text)

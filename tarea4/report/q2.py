@@ -7,10 +7,10 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from tarea4.evaluation import predict
-from tarea4.report.claims import WHERE, Answer, Claim
+from tarea4.report.claims import WHERE, Answer, Claim, compared
 from tarea4.report.parameters import Common, Integer, Sizes, meaning
-from tarea4.report.words import mean_and_spread, number, outcome, settled
-from tarea4.statistics import calibration, paired_difference
+from tarea4.report.words import mean_and_spread, number, settled
+from tarea4.statistics import calibration
 from tarea4.training import Run
 
 # Salida y pérdida: primero, las parejas cuyo gradiente es p - y; después, las que le añaden la derivada de la salida.
@@ -23,7 +23,8 @@ PAIRS = {
 }
 SOFTMAX, SIGMOID, *_ = MATCHED = list(PAIRS)[:3]
 SATURATING = list(PAIRS)[3:]
-CONFIDENCE = 1 - 0.05 / (len(PAIRS) - 1)  # Bonferroni: las cuatro comparaciones con softmax, a la vez, al 95 %
+READS = {"mejor": ("es mayor", "parece mayor"), "peor": ("es menor", "parece menor")}
+READS["sin diferencia"] = ("no se distingue",) * 2
 
 
 class Parameters(Common):
@@ -69,7 +70,7 @@ def learning(runs: dict[str, list[Run]]) -> dict[str, pd.DataFrame]:
 
 def first_epoch(learned: dict[str, pd.DataFrame]) -> str:
     """Lo que softmax y sigmoide aciertan en validación tras una sola época, con su pérdida y con error cuadrático."""
-    shown = {name: f"{mean_and_spread(table.loc[1], 2)} %" for name, table in learned.items()}
+    shown = {name: f"{mean_and_spread(table.loc[1], 2)}\xa0%" for name, table in learned.items()}
     own, squared = (" y ".join(shown[name] for name in pair) for pair in ((SOFTMAX, SIGMOID), SATURATING))
     return (
         "Tras la primera época, la exactitud de validación de softmax y sigmoide es, con la pérdida de cada una, "
@@ -113,18 +114,20 @@ def trust_read(trusted: pd.DataFrame) -> str:
 
 
 def standing(measured: pd.DataFrame, split: str, names: list[str]) -> tuple[str, float | None]:
-    """La exactitud de softmax con entropía cruzada frente a las de `names`, y el menor valor p de las que supera."""
-    by_seed = measured.pivot(index="seed", columns="model", values=f"{split}_accuracy")
-    reads = {"mejor": ("es mayor", "parece mayor"), "peor": ("es menor", "parece menor")}
-    said, better = [], None
-    for name in names:
-        pair = paired_difference(by_seed[SOFTMAX], by_seed[name], CONFIDENCE)
-        found = outcome(pair)
-        how = settled(pair.p_value, *reads[found]) if found in reads else "no se distingue"
-        said.append(f"comparada con la de {name}, {how} ({number(100 * pair.mean_difference, 2)} puntos)")
-        better = min(better or 1, pair.p_value) if found == "mejor" else better
-    accuracy = mean_and_spread(by_seed[SOFTMAX], 2, 100)
-    return f"La exactitud {WHERE[split]} de {SOFTMAX} es {accuracy} %; {'; '.join(said)}.", better
+    """La exactitud de softmax con entropía cruzada frente a las de `names`, y el menor valor p de las que supera.
+
+    Las comparaciones con las demás parejas de `PAIRS` son una familia: los valores p van corregidos por Holm.
+    """
+    found = compared(measured, [(SOFTMAX, name) for name in PAIRS if name != SOFTMAX], f"{split}_accuracy")
+    found = found.set_index("other").loc[names]
+    said = "; ".join(
+        f"comparada con la de {row.Index}, {settled(row.holm, *READS[row.outcome])} "
+        f"({number(100 * row.difference, 2)} puntos)"
+        for row in found.itertuples()
+    )
+    accuracy = mean_and_spread(measured.loc[measured["model"] == SOFTMAX, f"{split}_accuracy"], 2, 100)
+    better = min(found.loc[found["outcome"] == "mejor", "holm"], default=None)
+    return f"La exactitud {WHERE[split]} de {SOFTMAX} es {accuracy}\xa0%; {said}.", better
 
 
 def answer(measured: pd.DataFrame, learned: dict[str, pd.DataFrame]) -> Answer:
@@ -145,7 +148,7 @@ def claims(measured: pd.DataFrame) -> list[Claim]:
     val = mean_and_spread(measured.loc[measured["model"] == SOFTMAX, "val_accuracy"], 2, 100)
     maximised = (
         "Se maximiza la de la clase verdadera. Es la más probable en las imágenes que la red acierta (exactitud de "
-        f"validación, {val} %); en las demás, p − y baja el logit de la más probable y sube el de la verdadera."
+        f"validación, {val}\xa0%); en las demás, p − y baja el logit de la más probable y sube el de la verdadera."
     )
     multiclass = f"Lo es, y otras salidas también la hacen. {standing(measured, 'test', MATCHED[1:])[0]}"
     return [

@@ -52,7 +52,7 @@ def answer(
         " Son umbrales de entrenamiento, y no dicen cómo generaliza: en la época que la validación elige da "
         f"{in_test(measured, name)}, y pérdida {loss} en validación."
     )
-    limits = f"pérdida de hasta {comma(thresholds[0])} y exactitud de {comma(100 * thresholds[1])} % o más"
+    limits = f"pérdida de hasta {comma(thresholds[0])} y exactitud de {comma(100 * thresholds[1])}\xa0% o más"
     return Answer(f"{name} {does} ({limits})", text)
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from tarea4.evaluation import best_model
 from tarea4.report.claims import Answer, Claim, compared, judged
 from tarea4.report.parameters import Alpha, Rate, Sizes, Studied, meaning
-from tarea4.report.words import interval, mean_and_spread, number, percent, plural, scientific, settled, verdict
-from tarea4.statistics import compare, paired_difference, prediction_interval
+from tarea4.report.words import mean_and_spread, number, percent, plural, scientific, settled, verdict
+from tarea4.statistics import compare, prediction_interval
 from tarea4.training import Run
 
 # Lo que imprimió Keras en 2020, época por época.
@@ -18,6 +18,9 @@ LOG_2020 = pd.DataFrame(
      "val_loss": [0.0658, 0.0720, 0.0745, 0.0705, 0.0719], "val_accuracy": [0.9822, 0.9807, 0.9780, 0.9798, 0.9817]},
     index=range(23, 28),
 )  # fmt: skip
+MEASURES_2020 = {"loss": "Pérdida corriente, entrenamiento", "accuracy": "Exactitud corriente, entrenamiento"}
+MEASURES_2020 |= {"val_loss": "Pérdida, validación", "val_accuracy": "Exactitud, validación"}
+SHOWN = {metric: percent if metric.endswith("accuracy") else number for metric in MEASURES_2020}
 L1_2020, ALPHA_2020 = 1.55e-05, 70e-15  # la penalización que enseñaba su barra en la época 23, y su alfa
 PRINTED_2020, BIGGEST_2020 = 34_535, 34_775  # parámetros del resumen que imprimió, y de «Try 02»
 EFFECTS = {"mejor": ("mejora", "parece que mejora"), "peor": ("empeora", "parece que empeora")}
@@ -85,17 +88,32 @@ def placed(figure: float, values: Sequence[float], show=number) -> tuple[str, st
 
 def log_table(runs_by_name: dict[str, list[Run]], log: pd.DataFrame = LOG_2020) -> pd.DataFrame:
     """La media de las épocas que 2020 registró, y el intervalo donde caería un entrenamiento más de cada red."""
-    names = {"loss": "pérdida de entrenamiento, corriente", "accuracy": "exactitud de entrenamiento, corriente"}
-    names |= {"val_loss": "pérdida de validación", "val_accuracy": "exactitud de validación"}
-    rows = []
-    for metric, label in names.items():
-        show, then = (percent if metric.endswith("accuracy") else number), log[metric].mean()
-        row = {"Medida": label, f"2020, épocas {log.index[0]} a {log.index[-1]}": show(then)}
-        for name, runs in runs_by_name.items():
-            today = [np.mean([run.history[metric][epoch - 1] for epoch in log.index]) for run in runs]
-            row[name] = ": ".join(placed(then, today, show))
-        rows.append(row)
+    rows = [{"Red": f"2020, épocas {log.index[0]} a {log.index[-1]}"}]
+    rows[0] |= {label: SHOWN[metric](log[metric].mean()) for metric, label in MEASURES_2020.items()}
+    for name, runs in runs_by_name.items():
+        fits = logged(runs, log)
+        rows.append({"Red": name} | {label: ": ".join(fits[metric]) for metric, label in MEASURES_2020.items()})
     return pd.DataFrame(rows)
+
+
+def logged(runs: list[Run], log: pd.DataFrame = LOG_2020) -> dict[str, tuple[str, str]]:
+    """Por medida de un registro, dónde caería su media con un entrenamiento más, y si la del registro está dentro."""
+    epochs = log.index - 1
+    today = {metric: [np.take(run.history[metric], epochs).mean() for run in runs] for metric in MEASURES_2020}
+    return {metric: placed(log[metric].mean(), values, SHOWN[metric]) for metric, values in today.items()}
+
+
+def log_reading(runs_by_name: dict[str, list[Run]], log: pd.DataFrame = LOG_2020) -> str:
+    """Qué redes, entre varias, podrían haber dejado un registro: las que tienen dentro más cifras suyas."""
+    fits = {name: [where for _, where in logged(runs, log).values()] for name, runs in runs_by_name.items()}
+    inside = {name: places.count("dentro") for name, places in fits.items()}
+    most = max(inside.values())
+    fitting = [name for name, n in inside.items() if n == most]
+    if most == len(MEASURES_2020):
+        said = f"De las {len(inside)}, {plural(len(fitting), 'da', 'dan')} las cuatro cifras del registro"
+    else:
+        said = f"Ninguna de las {len(inside)} da las cuatro cifras del registro; las que más dan, {most}"
+    return f"{said}: {'; '.join(fitting)}."
 
 
 def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int], runs: list[Run]) -> list[Claim]:
@@ -129,20 +147,6 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
 def affordable(explored: pd.DataFrame) -> str:
     """El mejor de los que no pasan de los parámetros de «Try 02»; si todos pasan, el menor."""
     return best_model(explored[explored["parameters"] <= max(BIGGEST_2020, explored["parameters"].min())])
-
-
-def split_effect(last: pd.DataFrame, stratified: pd.DataFrame) -> str:
-    """Cuánto cambia la exactitud de una red según qué imágenes validan: las últimas o un reparto estratificado."""
-    parts = []
-    for split, name in (("val", "validación"), ("test", "prueba")):
-        ours, theirs = (measured.sort_values("seed")[f"{split}_accuracy"] for measured in (last, stratified))
-        found = paired_difference(ours, theirs)
-        parts.append(
-            f"la exactitud en {name} es {mean_and_spread(ours, 2, 100)} % y {mean_and_spread(theirs, 2, 100)} %, "
-            f"respectivamente (diferencia de {number(100 * found.mean_difference, 2)} puntos, intervalo del 95 % "
-            f"{interval(found, 2, 100)})"
-        )
-    return f"Si validan las últimas imágenes o, en su lugar, un reparto estratificado, {'; '.join(parts)}."
 
 
 def shapes_reading(shapes: pd.DataFrame, affordable: pd.DataFrame, base: str) -> str:

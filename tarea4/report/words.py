@@ -22,7 +22,7 @@ def number(value: float, decimals: int = 4) -> str:
 
 
 def percent(fraction: float, decimals: int = 2) -> str:
-    return f"{number(100 * fraction, decimals)}\N{NO-BREAK SPACE}%"
+    return f"{number(100 * fraction, decimals)}\xa0%"
 
 
 def p_text(value: float) -> str:
@@ -104,7 +104,7 @@ def days(dates: Iterable[date]) -> str:
 def in_test(measured: pd.DataFrame, name: str) -> str:
     group = measured[measured["model"] == name]
     loss, accuracy = mean_and_spread(group["test_loss"]), mean_and_spread(group["test_accuracy"], 2, 100)
-    return f"pérdida {loss} y exactitud {accuracy} % en prueba ({plural(len(group), 'semilla')})"
+    return f"pérdida {loss} y exactitud {accuracy}\xa0% en prueba ({plural(len(group), 'semilla')})"
 
 
 def means(measured: pd.DataFrame, metric: str) -> str:

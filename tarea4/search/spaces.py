@@ -48,7 +48,7 @@ class Space(NamedTuple):
     """Un estudio: qué es, qué entrena un ensayo, qué ensayos van primero, si no hay más, cómo se poda y qué se mide."""
 
     title: str
-    suggest: Callable[[BaseTrial, Dataset], Training | Recipe]
+    suggest: Callable[[BaseTrial, Dataset], Training | Recipe | tuple[Training, Dataset]]
     designed: Callable[[], list[dict[str, float | str]]]
     grid: bool = False  # solo tiene los diseñados, cada uno con su semilla
     pruner: BasePruner = NopPruner()
@@ -131,7 +131,7 @@ def proposed(name: str, trial: BaseTrial, data: Dataset) -> tuple[Training, Data
     """Lo que entrena un ensayo de ese estudio, y con qué imágenes."""
     found = SPACES[name].suggest(trial, data)
     if not isinstance(found, Recipe):
-        return found, data
+        return found if isinstance(found, tuple) else (found, data)
     images = pooled(data) if found.pool else data
     return found.training(images, train_metrics=False), images
 

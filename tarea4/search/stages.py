@@ -1,10 +1,13 @@
-"""Los estudios que parten de lo que otros encontraron (finalistas, capas, atribución, «Más allá») y el del orden."""
+"""Los estudios que parten de otros (finalistas, capas, atribución, «Más allá») y los que prueban lo que se supone."""
 
 import functools
 from dataclasses import replace
 
-from tarea4.data import Dataset, load
-from tarea4.models import plain, regularised
+from optuna.trial import BaseTrial
+
+from tarea4.data import Dataset, load, stratified
+from tarea4.models import plain, printed_variant, q4_answer, regularised, try_01, try_02
+from tarea4.report.q5 import LOG_2020
 from tarea4.search import reading
 from tarea4.search.beyond import RECIPES
 from tarea4.search.order import ORDERS, KerasFit
@@ -13,8 +16,11 @@ from tarea4.search.spaces import SIZES_2020, SPACES, Space, suggest_regularised,
 from tarea4.training import Training
 
 CONFIRMING = range(5)  # las semillas de los cuadernos
-FINALISTS = 5
+FINALISTS, BATCHES = 5, (32, 64, 128, 256, 512)
 SIZES = [SIZES_2020, "42", "41-36", "41-30-20", "39-39-39", "36-36-36-36-36", "25-45-25", "128", "128-64"]
+NETWORKS_2020 = {"Try 01": try_01, "Try 02": try_02, "red del resumen": printed_variant, "respuesta a Q4": q4_answer}
+PAIR = [*NETWORKS_2020][:2]  # las dos redes de la tarea
+SPLITS = ("las últimas", *(f"reparto {seed}" for seed in range(1, 10)))  # qué imágenes validan
 STEPS = ("simple", "+ normalización por lotes", "+ dropout", "+ alfas", "+ capas", "+ ruido y optimizador",
          "+ sus capas", "+ épocas")  # fmt: skip
 
@@ -63,6 +69,17 @@ def in_order(order: str, data: Dataset) -> Training:
     return fit(plain(**data.sizes), train_metrics=False)
 
 
+def _recorded(trial: BaseTrial, data: Dataset) -> Training:
+    model = NETWORKS_2020[trial.suggest_categorical("network", list(NETWORKS_2020))](**data.sizes)
+    return Training(model, epochs=LOG_2020.index[-1], batch_size=trial.suggest_categorical("batch_size", BATCHES))
+
+
+def _split(trial: BaseTrial, data: Dataset) -> tuple[Training, Dataset]:
+    model = NETWORKS_2020[trial.suggest_categorical("network", PAIR)](**data.sizes)
+    split = SPLITS.index(trial.suggest_categorical("split", SPLITS))
+    return Training(model, train_metrics=False), stratified(data, split) if split else data
+
+
 SPACES |= {
     "q4-finalistas": Space("los mejores ensayos de «q4», con las semillas que eligen", suggest_regularised,
         _q4_finalists, grid=True),
@@ -77,6 +94,12 @@ SPACES |= {
     "orden": Space("el orden de las imágenes, con `fit` de Keras y aquí",
         lambda trial, data: in_order(trial.suggest_categorical("order", ORDERS), data),
         lambda: with_seeds(({"order": order} for order in ORDERS), range(10)), grid=True, tested=True),
+    "registro": Space("redes y lotes para las épocas que registró 2020", _recorded,
+        lambda: with_seeds([{"network": net, "batch_size": n} for net in NETWORKS_2020 for n in BATCHES], CONFIRMING),
+        grid=True),
+    "reparto": Space("qué imágenes validan, con la red simple y la regularizada", _split,
+        lambda: with_seeds([{"network": net, "split": split} for net in PAIR for split in SPLITS], CONFIRMING),
+        grid=True, tested=True),
     "mas-alla": Space("recetas que tardan minutos",
         lambda trial, _: RECIPES[trial.suggest_categorical("recipe", list(RECIPES))],
         lambda: with_seeds(({"recipe": name} for name in RECIPES), CONFIRMING), grid=True, tested=True),

@@ -10,14 +10,16 @@ from optuna.trial import TrialState
 
 from tarea4.data import Dataset
 from tarea4.report.html import table
-from tarea4.report.words import days, layers, mean_and_spread, number, plural, verdict
+from tarea4.report.q5 import placed
+from tarea4.report.words import days, layers, mean_and_spread, number, percent, plural, verdict
 from tarea4.search import reading, stages
 from tarea4.search.order import ORDERS
 from tarea4.search.recipes import Recipe
 from tarea4.search.run import FINISHED
 from tarea4.search.spaces import LABELS, SIZES_2020, shown
-from tarea4.search.stages import RECIPES, SPACES, STEPS
+from tarea4.search.stages import BATCHES, NETWORKS_2020, PAIR, RECIPES, SPACES, SPLITS, STEPS
 from tarea4.statistics import compare
+from tarea4.training import Run
 
 NOTHING = Markdown("Esto se hizo con MNIST y 50 épocas: con otros datos o menos épocas, no hay nada que enseñar.")
 FIELDS = LABELS | {"batch_norm": "normalización por lotes", "label_smoothing": "suavizado de etiquetas"}
@@ -111,7 +113,7 @@ def changed(recipe: Recipe, reference: Recipe) -> dict[str, tuple[str, str]]:
 
 def recipe_table(recipe: Recipe, reference: Recipe, caption: str) -> HTML:
     rows = [(name.capitalize(), theirs, ours) for name, (ours, theirs) in changed(recipe, reference).items()]
-    return table(pd.DataFrame(rows, columns=["", "De partida", "Receta"]), caption)
+    return table(pd.DataFrame(rows, columns=["Qué", "De partida", "Receta"]), caption)
 
 
 def steps(data: Dataset) -> pd.DataFrame:
@@ -181,4 +183,44 @@ def orders_reading(measured: pd.DataFrame) -> str:
         verdict(names[one], names[other], "loss", compare(measured, one, other, column), where)
         for column, where in (("last_loss", "en la última época, en validación,"), ("test_loss", "en prueba"))
         for one, other in ((fixed, new), (ours, new))
+    )
+
+
+def recorded(data: Dataset) -> dict[str, list[Run]]:
+    """Los entrenamientos del estudio «registro», por red y tamaño del lote, en el orden en que se diseñaron."""
+    trials = reading.stored("registro", data)
+    names = [f"{row.network}, lotes de {row.batch_size}" for row in trials.itertuples()]
+    runs = reading.runs_by_point(trials.assign(name=names), "name")
+    designed = (f"{net}, lotes de {n}" for net in NETWORKS_2020 for n in BATCHES)
+    return {name: runs[name] for name in designed if name in runs}
+
+
+def splits(data: Dataset) -> pd.DataFrame:
+    """La media de las semillas por reparto (filas) y por medida y red (columnas) del estudio «reparto»."""
+    measures = ["val_loss", "val_accuracy", "test_accuracy"]
+    means = reading.stored("reparto", data).pivot_table(index="split", columns="network", values=measures)
+    return means.reindex(index=[split for split in SPLITS if split in means.index])
+
+
+def splits_table(means: pd.DataFrame, caption: str) -> HTML:
+    shown = {"val_loss": ("Pérdida, validación", number), "val_accuracy": ("Exactitud, validación", percent)}
+    shown |= {"test_accuracy": ("Exactitud, prueba", percent)}
+    columns = {f"{what} ({net})": means[key][net].map(show) for key, (what, show) in shown.items() for net in PAIR}
+    return table(pd.DataFrame(columns).rename_axis("Validan").reset_index(), caption)
+
+
+def splits_reading(means: pd.DataFrame) -> str:
+    """Cuánto cambia la exactitud de cada red si validan otras imágenes, y si cambia cuál de las dos valida mejor.
+
+    Los intervalos son de predicción: dónde caería un reparto al azar más, con las mismas semillas.
+    """
+    (simple, other), (last, *drawn), accuracy = PAIR, means.index, means["val_accuracy"]
+    gain = means["val_loss"][other] - means["val_loss"][simple]
+    shown = " y ".join(f"{percent(accuracy[net][last])} con «{net}»" for net in PAIR)
+    expected = " y ".join(placed(accuracy[net][last], accuracy[net][drawn], percent)[0] for net in PAIR)
+    return (
+        f"Si validan las últimas imágenes, la exactitud en validación es {shown}; con otro reparto al azar caería, 95 "
+        f"veces de cada 100, en {expected}. «{other}» da menos pérdida de validación que «{simple}» en "
+        f"{(gain < 0).sum()} de {plural(len(gain), 'reparto')}: con las últimas, la diferencia es de "
+        f"{number(gain[last])}, y con otro caería en {placed(gain[last], gain[drawn])[0]}."
     )

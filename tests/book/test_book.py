@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 BOOK = Path(__file__).parents[2] / "book"
 LEFTOVERS = ["Link to this", "Show code cell", "Hide code cell", "Search this book", "{type}"]
@@ -102,23 +104,40 @@ def test_interface_in_spanish(pages):
 
 
 def test_reruns_appear_in_the_book(tmp_path):
-    """Un cuaderno dejado en corridas/ tiene su página y está en el índice del libro."""
-    book = copy(tmp_path)
+    """Un cuaderno dejado en corridas/ tiene su página y está en el índice, se llame como se llame y se deje donde sea.
+
+    El libro lleva además una página y un enlace que no son suyos, y se construye en otra carpeta.
+    """
+    book, odd = copy(tmp_path), "q4 al 50% #1?"
     (book / "corridas").mkdir()
     shutil.copy(book / "q1.ipynb", book / "corridas" / "q1-otra.ipynb")
-    process, html = build(book)
+    shutil.copy(book / "q4.ipynb", book / "corridas" / f"{odd}.ipynb")
+    toc = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
+    toc["parts"][-1]["chapters"] += [{"file": "apuntes"}, {"url": "https://keras.io", "title": "La documentación"}]
+    (book / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
+    (book / "apuntes.md").write_text("# Unos apuntes\n\nNo son del informe.\n", encoding="utf-8")
+    options, html = ("--path-output", tmp_path / "fuera"), tmp_path / "fuera" / "_build" / "html"
+    process, _ = build(book, *options)
     assert process.returncode == 0, process.stderr
     assert not re.search("duplicate label|target not found", process.stdout + process.stderr)
     rerun = (html / "corridas" / "q1-otra.html").read_text(encoding="utf-8")
     assert 'href="../q4.html"' in rerun
     assert 'src="../tocar/dropout.js"' in rerun  # lo que se toca, también en las repeticiones
     assert 'href="corridas' not in (html / "q1.html").read_text(encoding="utf-8").split("<article")[1]
-    assert 'href="corridas/q1-otra.html"' in (html / "intro.html").read_text(encoding="utf-8")
-    assert ">q1-otra: Q1. ¿Cuál" in (html / "intro.html").read_text(encoding="utf-8")  # en el índice, con su nombre
-    for page in ("corridas.html", "corridas/q1-otra.html"):  # y no pasa por otra ejecución
-        assert "es una copia del capítulo publicado" in (html / page).read_text(encoding="utf-8"), page
+    front = BeautifulSoup((html / "intro.html").read_text(encoding="utf-8"), "html.parser")
+    named = {unquote(urlsplit(link["href"]).path): link.text.strip() for link in front.select("nav a[href]")}
+    assert named["corridas/q1-otra.html"].startswith("q1-otra: Q1. ¿Cuál")  # en el índice, con su nombre
+    assert named[f"corridas/{odd}.html"].startswith(f"{odd}: Q4. ")
+    assert named["apuntes.html"] == "Unos apuntes"
+    assert front.find("a", href="https://keras.io")
+    for page in ("corridas.html", "corridas/q1-otra.html", f"corridas/{odd}.html"):  # y no pasa por otra ejecución
+        text = (html / page).read_text(encoding="utf-8")
+        assert "es una copia del capítulo publicado" in text, page
+        links = [link["href"] for link in BeautifulSoup(text, "html.parser").select("a[href]")]
+        paths = [unquote(urlsplit(link).path) for link in links if not urlsplit(link).scheme]
+        assert not [path for path in paths if path and not (html / page).parent.joinpath(path).exists()], page
     (book / "corridas" / "q1-otra.ipynb").unlink()
-    assert build(book)[0].returncode == 0
+    assert build(book, *options)[0].returncode == 0
     assert not (html / "corridas" / "q1-otra.html").exists()  # borrada, se va también su página
     assert "q1-otra" not in (html / "corridas.html").read_text(encoding="utf-8")
 

@@ -7,12 +7,10 @@ import subprocess
 
 import form
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from papermill.cli import _resolve_type, papermill
 from papermill.translators import PythonTranslator
 from test_book import BOOK
 from test_ext import notebook
-from test_site import SCREENS
 
 from tarea4.report.parameters import MAX_WEIGHTS, allowed, check_parameters
 
@@ -252,24 +250,16 @@ def test_from_entrena_and_without_javascript(trainer, site, chromium):
     page.context.close()
 
 
-@pytest.mark.parametrize(("width", "theme"), SCREENS)
-def test_accessible(width, theme, site, chromium):
+def test_accessible(screen, audit, site):
     """Con errores y con la orden a la vista, axe no encuentra nada, todo cabe y cada control mide 44 píxeles."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce"
-    )
-    page = context.new_page()
     changes = ("epochs=0&seeds=[0, 0]&hidden_sizes=[0]", "data_path=/l'otro más")
     for chapter, change in itertools.product(("q1", "q5"), changes):
-        page.goto("about:blank")
-        page.goto(f"{(site / 'formulario.html').as_uri()}#{chapter}&{change}")
-        page.wait_for_selector("#formulario:not([hidden])")
-        assert page.locator("[aria-invalid=true]").count() == 3 * ("epochs" in change)
-        results = Axe().run(page)
-        assert not results.response["violations"], results.generate_report()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        controls = page.locator("#formulario :is(input, select, button)")
+        screen.goto("about:blank")
+        screen.goto(f"{(site / 'formulario.html').as_uri()}#{chapter}&{change}")
+        screen.wait_for_selector("#formulario:not([hidden])")
+        assert screen.locator("[aria-invalid=true]").count() == 3 * ("epochs" in change)
+        audit(screen, chapter)
+        controls = screen.locator("#formulario :is(input, select, button)")
         boxes = [box for control in controls.all() if (box := control.bounding_box())]
         assert len(boxes) > 8
         assert not [box for box in boxes if min(box["width"], box["height"]) < 44]
-    context.close()

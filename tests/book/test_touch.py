@@ -7,10 +7,8 @@ import json
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from scipy.special import softmax
-from test_site import SCREENS
 
 WIDGETS = {"q1": "dropout", "q2": "softmax", "q4": "alfas"}
 
@@ -243,27 +241,18 @@ def test_three_tables_side_by_side(width, site, page, weights):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize(("width", "theme"), SCREENS)
-def test_touched_pages_are_accessible(width, theme, site, chromium, weights):
+def test_touched_pages_are_accessible(screen, audit, site, weights):
     """Con axe no se encuentra nada, tampoco después de tocar; los mandos se aciertan con el dedo y nada se sale."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce"
-    )
-    page = context.new_page()
     for name in [*WIDGETS, "prueba"]:
         if name == "prueba":
-            three(page, site, weights)
-            page.locator("#lector select").select_option(index=1)
+            three(screen, site, weights)
+            screen.locator("#lector select").select_option(index=1)
         else:
-            page.goto((site / f"{name}.html").as_uri())
-            page.locator(".tocar input").first.fill("0.5" if name == "q1" else "3")
-        assert page.locator("html").get_attribute("data-theme") == theme
-        results = Axe().run(page, context=".tocar, #lector")  # la página entera, en test_site
-        assert not results.response["violations"], f"{name}: {results.generate_report()}"
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        for control in page.locator(":is(.tocar, #lector) :is(input, select, button)").all():
+            screen.goto((site / f"{name}.html").as_uri())
+            screen.locator(".tocar input").first.fill("0.5" if name == "q1" else "3")
+        audit(screen, name, ".tocar, #lector")  # la página entera, en test_site
+        for control in screen.locator(":is(.tocar, #lector) :is(input, select, button)").all():
             assert control.bounding_box()["height"] >= 44
-    context.close()
 
 
 def test_by_keyboard(touch):

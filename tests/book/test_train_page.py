@@ -6,7 +6,6 @@ import shlex
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from test_site import served  # noqa: F401
 
 from tarea4.report import parameters, q1
@@ -253,28 +252,18 @@ def test_without_decompression(site, page):
     assert not page.locator("#entrena").is_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_accessible_after_training(width, theme, site, chromium):
+def test_accessible_after_training(screen, audit, site):
     """Con todo lo que aparece al entrenar a la vista, axe no encuentra nada, y nada se sale por el lado."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce"
-    )
-    page = context.new_page()
-    page.goto((site / "entrena.html").as_uri())
-    page.wait_for_selector("#entrena:not([hidden])")
-    run(page)
-    page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
-    page.wait_for_selector(".figuras details table")
-    results = Axe().run(page)
-    assert not results.response["violations"], results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    rows = page.locator("figure[data-metric=loss] details tbody tr")
+    screen.goto((site / "entrena.html").as_uri())
+    screen.wait_for_selector("#entrena:not([hidden])")
+    run(screen)
+    screen.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    screen.wait_for_selector(".figuras details table")
+    audit(screen, "entrena")
+    rows = screen.locator("figure[data-metric=loss] details tbody tr")
     assert rows.count() == 50  # cada época de la figura, en números
-    assert rows.first.locator("td").last.inner_text() == f"{page.evaluate('current.curves.train_loss[0]'):.3f}".replace(
-        ".", ","
-    )
-    context.close()
+    first = screen.evaluate("current.curves.train_loss[0].toFixed(3)").replace(".", ",")
+    assert rows.first.locator("td").last.inner_text() == first
 
 
 def test_progress_is_announced_sparingly(trainer):

@@ -275,6 +275,23 @@ def test_curves_mark_the_chosen_epoch_of_every_seed():
     np.testing.assert_allclose(diamonds.get_xydata(), expected)
 
 
+@pytest.mark.parametrize(
+    ("n_epochs", "threshold", "best", "low"), [(20, None, 9, 80), (20, 0.7, 9, 70), (20, None, 1, 30), (5, None, 3, 20)]
+)
+def test_accuracy_is_looked_at_where_it_differs(n_epochs, threshold, best, low):
+    """El primer décimo de las épocas queda fuera del marco, y se dice; el umbral y lo elegido, nunca."""
+    run = make_run(0, n_epochs)
+    run.history["val_loss"][best - 1] = 0.001
+    for i, prefix in enumerate(("", "train_", "val_")):
+        run.history[f"{prefix}accuracy"] = [0.2 + 0.05 * i, 0.4, *[0.8 + 0.01 * i] * (n_epochs - 2)]
+    axis = plots.curves({"simple": [run]}, "accuracy", threshold=threshold).axes[0]
+    said = "las primeras épocas quedan debajo" in [text.get_text() for text in axis.texts]
+    assert said == (low > 20)
+    assert axis.get_ylim()[0] == pytest.approx(low - 0.03 * (100 - low), abs=0.01 if said else 2)
+    assert axis.get_ylim()[1] > 82
+    assert plots.curves({"simple": [run]}, "loss").axes[0].texts[:] == []
+
+
 def test_curves_go_on_with_the_seeds_that_go_on():
     """Si una semilla se detuvo antes, el final es de las demás, y el eje llega hasta él."""
     short, long = make_run(0, 2), make_run(1, 5)

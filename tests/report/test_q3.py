@@ -36,7 +36,7 @@ def test_the_answer_reports_layers_sizes_and_the_smallest():
     loss = words.number(MEASURED.loc[MEASURED["model"] == "40-50-15", "val_loss"].mean())
     assert found.verdict == (
         "40-50-15 llega a los umbrales de entrenamiento con todas las semillas (pérdida de hasta 0,08 y exactitud de "
-        "98 % o más)"
+        "98\xa0% o más)"
     )
     assert found.text == (
         "**La red 40-50-15 (3 capas ocultas, 34\xa0375 parámetros) llega a los umbrales de entrenamiento con todas las "
@@ -75,7 +75,9 @@ def test_one_seed_and_one_network_are_said_in_the_singular():
 
 def test_the_thresholds_are_the_reader_s():
     """Los umbrales que se dicen son los que se dan, sin redondear."""
-    assert answer(thresholds=(0.005, 0.9875)).verdict.endswith("(pérdida de hasta 0,005 y exactitud de 98,75 % o más)")
+    assert answer(thresholds=(0.005, 0.9875)).verdict.endswith(
+        "(pérdida de hasta 0,005 y exactitud de 98,75\xa0% o más)"
+    )
 
 
 def test_the_smallest_by_depth_always_arrives():

@@ -1,12 +1,14 @@
 """Q5 dice lo que se midió: qué se gana con las capas y con la receta, qué aporta cada paso y dónde cae 2020."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from samples import SEEDS, make_run, measured
 
 from tarea4.report import claims, q5, words
-from tarea4.statistics import compare, paired_difference, prediction_interval
+from tarea4.statistics import compare, prediction_interval
 
 BETTER, SAME, WORSE = 0.32, 0.35, 0.38  # pérdidas de validación frente a la de partida, SAME
 
@@ -118,13 +120,32 @@ def test_the_log_is_compared_over_its_own_epochs():
     log = pd.DataFrame({"loss": [0.2, 0.4], "accuracy": [0.5, 0.7], "val_loss": [0.1, 0.1], "val_accuracy": [0.9, 0.9]},
                        index=[3, 4])  # fmt: skip
     runs = [make_run(seed, n_epochs=6) for seed in SEEDS]
-    found = q5.log_table({"red": runs}, log)
-    assert list(found.columns) == ["Medida", "2020, épocas 3 a 4", "red"]
-    assert list(found.iloc[:, 1]) == ["0,3000", "60,00\xa0%", "0,1000", "90,00\xa0%"]
-    for row, metric in zip(found["red"], log, strict=True):
+    found = q5.log_table({"red": runs}, log).set_index("Red")
+    assert list(found.index) == ["2020, épocas 3 a 4", "red"]
+    assert list(found.iloc[0]) == ["0,3000", "60,00\xa0%", "0,1000", "90,00\xa0%"]
+    for shown, metric in zip(found.loc["red"], log, strict=True):
         show = words.percent if "accuracy" in metric else words.number
         today = [np.mean(run.history[metric][2:4]) for run in runs]
-        assert row == ": ".join(q5.placed(log[metric].mean(), today, show))
+        assert shown == ": ".join(q5.placed(log[metric].mean(), today, show))
+
+
+def test_the_networks_that_could_have_left_the_log():
+    """Se nombran las que tienen dentro más cifras del registro, se dice cuántas, y si ninguna las tiene todas."""
+    log = pd.DataFrame({"loss": [0.2], "accuracy": [0.6], "val_loss": [0.3], "val_accuracy": [0.9]}, index=[2])
+
+    def runs(**moved):
+        """Cinco entrenamientos alrededor del registro, salvo las medidas que se mueven lejos."""
+        figures = log.iloc[0] + pd.Series(moved).reindex(log.columns).fillna(0)
+        histories = [{k: [5.0, v + 0.001 * seed] for k, v in figures.items()} for seed in range(-2, 3)]
+        return [replace(make_run(seed), history=history) for seed, history in enumerate(histories)]
+
+    some, none = runs(loss=1), runs(**dict.fromkeys(log, 1))
+    assert q5.log_reading({"a": some, "b": runs(), "c": none, "d": runs()}, log) == (
+        "De las 4, 2 dan las cuatro cifras del registro: b; d."
+    )
+    assert q5.log_reading({"a": some, "c": none}, log) == (
+        "Ninguna de las 2 da las cuatro cifras del registro; las que más dan, 3: a."
+    )
 
 
 def ask_2020(test_loss, test_accuracy, best=0.99, l1=1e-12, code=34_775):
@@ -176,18 +197,6 @@ def test_the_browser_reads_with_a_model_of_the_size_of_2020():
     rows["parameters"] = rows["model"].map({"grande": 90_000, "medio": 34_775, "chico": 20_000, "menor": 34_776})
     assert q5.affordable(rows) == "medio"
     assert q5.affordable(rows[rows["model"].isin(["grande", "menor"])]) == "menor"
-
-
-def test_how_much_the_split_moves():
-    """Cada reparto con lo suyo, y la diferencia por semillas, en puntos, con su signo y su intervalo."""
-    last, stratified = table({"red": 0.25}), table({"red": 0.27})
-    sentence = q5.split_effect(last, stratified)
-    for split, name in (("val", "validación"), ("test", "prueba")):
-        ours, theirs = (rows.sort_values("seed")[f"{split}_accuracy"] for rows in (last, stratified))
-        means = " % y ".join(words.mean_and_spread(each, 2, 100) for each in (ours, theirs))
-        bounds = words.interval(paired_difference(ours, theirs), 2, 100)
-        assert f"la exactitud en {name} es {means} %, respectivamente (diferencia de −2,00 puntos" in sentence
-        assert f"intervalo del 95 % {bounds})" in sentence
 
 
 def test_shapes_are_read_within_the_limit_and_without_it():

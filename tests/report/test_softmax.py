@@ -24,7 +24,6 @@ def test_the_pairs_are_what_the_networks_are_trained_with():
         assert (loss == models.OUTPUT_LOSSES[output]) == (name in q2.MATCHED)
     assert {q2.PAIRS[name][1] for name in q2.SATURATING} == {"mean_squared_error"}
     assert [*q2.MATCHED, *q2.SATURATING] == list(q2.PAIRS)
-    assert pytest.approx(0.0125) == 1 - q2.CONFIDENCE  # cuatro comparaciones al 5 % entre todas
 
 
 def test_gradients_are_those_of_the_formulas():

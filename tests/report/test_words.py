@@ -136,7 +136,7 @@ def test_sentences_look_at_their_column_and_model():
     table = measured({"b": columns, "a": {name: value / 2 for name, value in columns.items()}})
     own = table[table["model"] == "a"]
     loss, accuracy = own["test_loss"].std(), 100 * own["test_accuracy"].std()
-    expected = f"pérdida 0,2500 ±\xa0{loss:.4f} y exactitud 45,00 ±\xa0{accuracy:.2f} % en prueba (5 semillas)"
+    expected = f"pérdida 0,2500 ±\xa0{loss:.4f} y exactitud 45,00 ±\xa0{accuracy:.2f}\xa0% en prueba (5 semillas)"
     assert words.in_test(table, "a") == expected.replace(".", ",")
     assert words.means(table, "val_accuracy") == "b, 70,00\xa0%; a, 35,00\xa0%"
 

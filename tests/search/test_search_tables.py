@@ -8,6 +8,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from samples import cells
 
+from tarea4.report import q5, words
 from tarea4.search import reading, tables
 from tarea4.search.recipes import Recipe
 
@@ -75,7 +76,7 @@ def test_a_recipe_is_told_by_what_it_changes():
         "imagen reducida": ("sí", "no"),
     }
     assert cells(tables.recipe_table(ours, theirs, "Receta"))[:2] == [
-        ["", "De partida", "Receta"],
+        ["Qué", "De partida", "Receta"],
         ["Activación", "relu", "gelu"],
     ]
 
@@ -159,6 +160,47 @@ def test_errors_are_the_mean_of_the_seeds(stored):
     made = cells(tables.digit_errors_table(tables.steps(None), "Fallos"))
     assert made[0] == ["Red", "0", "1"]
     assert made[1:3] == [["simple", "1,0", "0,5"], ["+ dropout", "0,0", "0,5"]]
+
+
+@pytest.fixture
+def assumed(monkeypatch):
+    """Los estudios «reparto» y «registro», desordenados y con pocos ensayos."""
+    gains = dict(zip(["las últimas", "reparto 1", "reparto 2", "reparto 3"], [-0.02, -0.03, 0.01, -0.01], strict=True))
+    splits = pd.DataFrame([
+        {"network": net, "split": split, "seed": seed, "val_loss": 0.1 + gain * (net == "Try 02") + seed / 1000,
+         "val_accuracy": 0.97 + 0.01 * (net == "Try 02") + 0.001 * i, "test_accuracy": 0.95 + 0.002 * i}
+        for i, (split, gain) in enumerate(gains.items()) for net in ("Try 02", "Try 01") for seed in (-1, 1)
+    ]).iloc[::-1]  # fmt: skip
+    recorded = pd.DataFrame([
+        {"network": net, "batch_size": size, "seed": seed, "epochs": 2, "seconds": 1.0, "history": {"x": [size, seed]}}
+        for net, size, seed in [("Try 02", 256, 1), ("Try 01", 64, 0), ("Try 02", 32, 0), ("Try 02", 256, 0)]
+    ])  # fmt: skip
+    made = {"reparto": splits, "registro": recorded}
+    monkeypatch.setattr(reading, "stored", lambda name, data: made[name])
+
+
+def test_networks_and_batches_in_their_order(assumed):
+    """Por red y por lote, en el orden del diseño, los entrenamientos de cada punto y de ningún otro."""
+    found = tables.recorded(None)
+    assert list(found) == ["Try 01, lotes de 64", "Try 02, lotes de 32", "Try 02, lotes de 256"]
+    seen = [[run.history["x"] for run in runs] for runs in found.values()]
+    assert seen == [[[64, 0]], [[32, 0]], [[256, 0], [256, 1]]]
+
+
+def test_splits_are_told_apart(assumed):
+    """Cada reparto con las medias de cada red; la frase compara el de las últimas con lo que daría otro al azar."""
+    means = tables.splits(None)
+    made = cells(tables.splits_table(means, "Repartos"))
+    assert made[0] == ["Validan", *(f"{what} ({net})" for what in ("Pérdida, validación", "Exactitud, validación",
+                                    "Exactitud, prueba") for net in ("Try 01", "Try 02"))]  # fmt: skip
+    assert made[1] == ["las últimas", "0,1000", "0,0800", "97,00 %", "98,00 %", "95,00 %", "95,00 %"]
+    assert made[3] == ["reparto 2", "0,1000", "0,1100", "97,20 %", "98,20 %", "95,40 %", "95,40 %"]
+    text, drawn = tables.splits_reading(means), [-0.03, 0.01, -0.01]
+    simple, other = (q5.placed(0, [0.97 + up + 0.001 * i for i in (1, 2, 3)], words.percent)[0] for up in (0, 0.01))
+    assert "es 97,00\xa0% con «Try 01» y 98,00\xa0% con «Try 02»" in text
+    assert f"caería, 95 veces de cada 100, en {simple} y {other}." in text
+    assert "«Try 02» da menos pérdida de validación que «Try 01» en 3 de 4 repartos" in text
+    assert text.endswith(f"la diferencia es de −0,0200, y con otro caería en {q5.placed(0, drawn)[0]}.")
 
 
 def make_study(*trials):

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from tarea4.search.recipes import BUDGET_2020, Recipe
-from tarea4.search.spaces import LABELS, NOISY, SPACES, shown
+from tarea4.search.spaces import LABELS, NOISY, SPACES, proposed, shown
 
 
 def test_q4_proposes_the_network_of_its_trial(small):
@@ -103,3 +103,26 @@ def test_every_hyperparameter_has_a_name(name, small):
 def test_values_are_read_in_spanish(name, value, text):
     """Cada columna se lee como lo que es: una alfa por su exponente, una exactitud en porcentaje, un tamaño entero."""
     assert shown(name, value) == text
+
+
+def test_the_same_networks_with_other_images(small):
+    """En «reparto», las últimas imágenes son las de siempre; cada otro nombre da su validación, y las mismas redes."""
+    seen = {}
+    for point in SPACES["reparto"].designed():
+        if point["seed"] == 0:
+            training, images = proposed("reparto", optuna.trial.FixedTrial(point), small)
+            seen[point["network"], point["split"]] = training.model.count_params(), images.digest
+    parameters, digests = zip(*seen.values(), strict=True)
+    assert parameters == (34_375,) * 10 + (34_775,) * 10
+    assert digests[:10] == digests[10:]
+    assert len({*digests}) == 10
+    assert digests[0] == small.digest
+
+
+def test_the_log_is_sought_with_its_own_epochs(small):
+    """En «registro», cada red con cada lote, hasta la última época registrada y midiendo lo que Keras imprimía."""
+    points = SPACES["registro"].designed()
+    trainings = [proposed("registro", optuna.trial.FixedTrial(point), small)[0] for point in points[::5]]
+    found = [(each.model.count_params(), each.batch_size) for each in trainings]
+    assert found == [(n, size) for n in (34_375, 34_775, 34_535, 22_305) for size in (32, 64, 128, 256, 512)]
+    assert {(each.epochs, each.train_metrics) for each in trainings} == {(27, True)}
