@@ -5,10 +5,12 @@ Se corrige en las páginas ya construidas, con el menor cambio posible, y así v
 
 import ast
 import base64
+import itertools
 import json
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from sphinx.errors import ExtensionError
@@ -38,8 +40,12 @@ REPLACEMENTS = {
     '<section id="exercise-content">': "<section>",
     '<section id="solution-content">': "<section>",
 }
-# una tabla ancha se desplaza también con el teclado, y se la encuentra por su título
-TABLE = re.compile(r'<div class="tabla">(?=<table[^>]*>\s*<caption>(.*?)</caption>)', re.DOTALL)
+# una tabla ancha se desplaza también con el teclado, y se la encuentra por su título o por sus columnas
+TABLE = re.compile(
+    r'(<div class="(?:tabla|pst-scrollable-table-container)")>'
+    r"(?=\s*<table[^>]*>\s*(?:<caption>(?P<title>.*?)</caption>|<thead>(?P<head>.*?)</thead>))",
+    re.DOTALL,
+)
 EMPTY_LIST = re.compile(
     r'<details><summary[^>]*><span class="toctree-toggle".*?<ul[^>]*>\s*</ul>\s*</details>', re.DOTALL
 )
@@ -51,11 +57,19 @@ UNUSED = ("fontawesome.js", "thebe", "kernelName")
 MATHJAX = "tex-svg.js"
 
 
+def named(found: re.Match, number: int) -> str:
+    """Cómo se llama una tabla encontrada por `TABLE`: su título o, sin él, su número en la página y sus columnas."""
+    cells = re.findall("<th.*?</th>", found["head"] or "", re.DOTALL)
+    columns = [re.sub("<[^>]*>", "", cell).strip().replace('"', "&quot;") for cell in cells]
+    return found["title"] or f"Tabla {number}: {', '.join(filter(None, columns))}"
+
+
 def mend(html: str) -> str:
     """Devuelve la página corregida; aplicada dos veces da lo mismo."""
     for theirs, ours in REPLACEMENTS.items():
         html = html.replace(theirs, ours)
-    html = TABLE.sub(lambda found: f'<div class="tabla" tabindex="0" role="region" aria-label="{found[1]}">', html)
+    region, number = '{} tabindex="0" role="region" aria-label="{}">', itertools.count(1)
+    html = TABLE.sub(lambda found: region.format(found[1], named(found, next(number))), html)
     unused = UNUSED if 'class="math' in html else (*UNUSED, MATHJAX, "MathJax")
     html = SCRIPT.sub(lambda script: "" if any(name in script[0] for name in unused) else script[0], html)
     return BLOCKING.sub("<script defer ", EMPTY_LIST.sub("", html))
@@ -123,6 +137,7 @@ def finish(app, exception):
     for path in site.rglob("*.html"):
         up = "../" * (len(path.relative_to(site).parts) - 1)  # una repetición está una carpeta más abajo
         html = mend(path.read_text(encoding="utf-8")).replace('="tocar/', f'="{up}tocar/')
+        html = html.replace(f"_sources/corridas/{path.stem}", f"_sources/corridas/{quote(path.stem)}")  # con #, ? o %
         path.write_text(html, encoding="utf-8")
     toggle = site / "_static" / "togglebutton.js"  # pone sus botones al abrir la página
     toggle.write_text(mend(toggle.read_text(encoding="utf-8")), encoding="utf-8")

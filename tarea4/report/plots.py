@@ -46,21 +46,22 @@ def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshol
     for prefix, line in lines.items():
         axis.plot([], [], line, color="black", label=SENSES[prefix])
     axis.plot([], [], "D", color="white", markeredgecolor="black", label="época elegida")
-    lowest, later = [], [] if threshold is None else [scale * threshold]  # de cada línea, en todas las épocas y después
+    lowest, later = [], [] if threshold is None else [scale * threshold]  # en todas las épocas, y tras el primer décimo
     for name, runs, colour, _ in with_colours(runs_by_name):
         axis.plot([], [], color=colour, lw=8, label=name)
         for prefix, line in lines.items():
             by_epoch = scale * pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1)
             _band(axis, by_epoch.set_axis(by_epoch.index + 1), line, colour)
             lowest.append(by_epoch.min(axis=None))
-            later.append(by_epoch[n_epochs // 10 :].min(axis=None))
+            later += [getattr(by_epoch[n_epochs // 10 :], extreme)(axis=None) for extreme in ("min", "max")]
         chosen = [(run.best_epoch, scale * run.best(f"val_{metric}")) for run in runs]
         later += [value for _, value in chosen]
         axis.plot(*zip(*chosen, strict=True), "D", color=colour, markeredgecolor="black", zorder=3)
     if threshold is not None:
         axis.axhline(scale * threshold, color="black", lw=1, label=f"umbral: {comma(scale * threshold)}")
     if metric == "accuracy" and min(lowest) < (low := np.nanmin(later)):  # con ellas, lo demás sería una raya
-        axis.set_ylim(bottom=low - 0.03 * (100 - low))
+        pad = 0.05 * (np.nanmax(later) - low)
+        axis.set_ylim(low - pad, np.nanmax(later) + pad)
         axis.text(0.99, 0.03, "las primeras épocas quedan debajo", transform=axis.transAxes, ha="right", fontsize=9)
     axis.set_xlim(0.5, n_epochs + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))

@@ -103,16 +103,20 @@ def logged(runs: list[Run], log: pd.DataFrame = LOG_2020) -> dict[str, tuple[str
     return {metric: placed(log[metric].mean(), values, SHOWN[metric]) for metric, values in today.items()}
 
 
-def log_reading(runs_by_name: dict[str, list[Run]], log: pd.DataFrame = LOG_2020) -> str:
-    """Qué redes, entre varias, podrían haber dejado un registro: las que tienen dentro más cifras suyas."""
-    fits = {name: [where for _, where in logged(runs, log).values()] for name, runs in runs_by_name.items()}
-    inside = {name: places.count("dentro") for name, places in fits.items()}
-    most = max(inside.values())
-    fitting = [name for name, n in inside.items() if n == most]
+def inside(runs: list[Run], log: pd.DataFrame = LOG_2020) -> int:
+    """Cuántas medidas de un registro están donde caería un entrenamiento más."""
+    return [where for _, where in logged(runs, log).values()].count("dentro")
+
+
+def log_reading(found: dict[tuple[str, int], list[Run]], log: pd.DataFrame = LOG_2020) -> str:
+    """Qué redes y tamaños de lote podrían haber dejado un registro: los que tienen dentro más cifras suyas."""
+    counts = {f"{name}, lotes de {n}": inside(runs, log) for (name, n), runs in found.items()}
+    most = max(counts.values())
+    fitting = [name for name, n in counts.items() if n == most]
     if most == len(MEASURES_2020):
-        said = f"De las {len(inside)}, {plural(len(fitting), 'da', 'dan')} las cuatro cifras del registro"
+        said = f"De las {len(counts)}, {plural(len(fitting), 'da', 'dan')} las cuatro cifras del registro"
     else:
-        said = f"Ninguna de las {len(inside)} da las cuatro cifras del registro; las que más dan, {most}"
+        said = f"Ninguna de las {len(counts)} da las cuatro cifras del registro; las que más dan, {most}"
     return f"{said}: {'; '.join(fitting)}."
 
 

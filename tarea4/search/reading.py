@@ -76,8 +76,8 @@ def points(trials: pd.DataFrame, names: Sequence[str], seeds: Sequence[int] = SE
     return means.sort_values("val_loss", kind="stable").reset_index()
 
 
-def runs_by_point(trials: pd.DataFrame, name: str) -> dict[str, list[Run]]:
-    """Los entrenamientos guardados de una rejilla, por el valor de su parámetro `name`: historias sin su red."""
+def runs_by_point(trials: pd.DataFrame, name: str | list[str]) -> dict[str | tuple, list[Run]]:
+    """Los entrenamientos guardados de una rejilla, por el valor de su parámetro, o los de varios: historias sin red."""
     return {
         value: [Run(None, row.seed, row.history | {"seconds": [row.seconds / row.epochs] * row.epochs}, row.seconds)
                 for row in rows.sort_values("seed").itertuples()]

@@ -1,5 +1,6 @@
 """Los estudios guardados, sus puntos y los pasos de la atribución, en frases y en tablas."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import fields, replace
 
@@ -10,7 +11,7 @@ from optuna.trial import TrialState
 
 from tarea4.data import Dataset
 from tarea4.report.html import table
-from tarea4.report.q5 import placed
+from tarea4.report.q5 import MEASURES_2020, inside, placed
 from tarea4.report.words import days, layers, mean_and_spread, number, percent, plural, verdict
 from tarea4.search import reading, stages
 from tarea4.search.order import ORDERS
@@ -186,13 +187,17 @@ def orders_reading(measured: pd.DataFrame) -> str:
     )
 
 
-def recorded(data: Dataset) -> dict[str, list[Run]]:
+def recorded(data: Dataset) -> dict[tuple[str, int], list[Run]]:
     """Los entrenamientos del estudio «registro», por red y tamaño del lote, en el orden en que se diseñaron."""
-    trials = reading.stored("registro", data)
-    names = [f"{row.network}, lotes de {row.batch_size}" for row in trials.itertuples()]
-    runs = reading.runs_by_point(trials.assign(name=names), "name")
-    designed = (f"{net}, lotes de {n}" for net in NETWORKS_2020 for n in BATCHES)
-    return {name: runs[name] for name in designed if name in runs}
+    found = reading.runs_by_point(reading.stored("registro", data), ["network", "batch_size"])
+    return {key: found[key] for key in itertools.product(NETWORKS_2020, BATCHES) if key in found}
+
+
+def recorded_table(found: dict[tuple[str, int], list[Run]], caption: str) -> HTML:
+    """Por red (filas) y tamaño del lote (columnas), cuántas cifras del registro de 2020 podría haber dado."""
+    counts = pd.Series({key: f"{inside(runs)} de {len(MEASURES_2020)}" for key, runs in found.items()})
+    by_batch = counts.unstack(fill_value="—").reindex([net for net in NETWORKS_2020 if net in counts.index])
+    return table(by_batch.add_prefix("lotes de ").rename_axis("Red").reset_index(), caption)
 
 
 def splits(data: Dataset) -> pd.DataFrame:
@@ -206,7 +211,8 @@ def splits_table(means: pd.DataFrame, caption: str) -> HTML:
     shown = {"val_loss": ("Pérdida, validación", number), "val_accuracy": ("Exactitud, validación", percent)}
     shown |= {"test_accuracy": ("Exactitud, prueba", percent)}
     columns = {f"{what} ({net})": means[key][net].map(show) for key, (what, show) in shown.items() for net in PAIR}
-    return table(pd.DataFrame(columns).rename_axis("Validan").reset_index(), caption)
+    frame = pd.DataFrame(columns).rename(index=lambda split: split.replace(" ", "\N{NO-BREAK SPACE}"))
+    return table(frame.rename_axis("Validan").reset_index(), caption)
 
 
 def splits_reading(means: pd.DataFrame) -> str:

@@ -140,11 +140,12 @@ def test_the_networks_that_could_have_left_the_log():
         return [replace(make_run(seed), history=history) for seed, history in enumerate(histories)]
 
     some, none = runs(loss=1), runs(**dict.fromkeys(log, 1))
-    assert q5.log_reading({"a": some, "b": runs(), "c": none, "d": runs()}, log) == (
-        "De las 4, 2 dan las cuatro cifras del registro: b; d."
+    assert [q5.inside(each, log) for each in (some, runs(), none)] == [3, 4, 0]
+    assert q5.log_reading({("a", 32): some, ("a", 64): runs(), ("b", 32): none, ("b", 64): runs()}, log) == (
+        "De las 4, 2 dan las cuatro cifras del registro: a, lotes de 64; b, lotes de 64."
     )
-    assert q5.log_reading({"a": some, "c": none}, log) == (
-        "Ninguna de las 2 da las cuatro cifras del registro; las que más dan, 3: a."
+    assert q5.log_reading({("a", 32): some, ("b", 32): none}, log) == (
+        "Ninguna de las 2 da las cuatro cifras del registro; las que más dan, 3: a, lotes de 32."
     )
 
 

@@ -179,10 +179,16 @@ def assumed(monkeypatch):
     monkeypatch.setattr(reading, "stored", lambda name, data: made[name])
 
 
-def test_networks_and_batches_in_their_order(assumed):
-    """Por red y por lote, en el orden del diseño, los entrenamientos de cada punto y de ningún otro."""
+def test_networks_and_batches_in_their_order(assumed, monkeypatch):
+    """Por red y por lote, en el orden del diseño, los entrenamientos de cada punto y de ningún otro, y su tabla."""
     found = tables.recorded(None)
-    assert list(found) == ["Try 01, lotes de 64", "Try 02, lotes de 32", "Try 02, lotes de 256"]
+    assert list(found) == [("Try 01", 64), ("Try 02", 32), ("Try 02", 256)]
+    monkeypatch.setattr(tables, "inside", len)
+    assert cells(tables.recorded_table(found, "Registro")) == [
+        ["Red", "lotes de 32", "lotes de 64", "lotes de 256"],
+        ["Try 01", "—", "1 de 4", "—"],
+        ["Try 02", "1 de 4", "—", "2 de 4"],
+    ]
     seen = [[run.history["x"] for run in runs] for runs in found.values()]
     assert seen == [[[64, 0]], [[32, 0]], [[256, 0], [256, 1]]]
 
