@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from nbval_reading import Table, tables, to_float
 
-MCNEMAR = re.compile(r"solo el modelo (.+?) acierta ([\d\xa0]+) im\w+, y solo el (.+?), ([\d\xa0]+) im")
+MCNEMAR = re.compile(r"el modelo (.+?) acierta ([\d\xa0]+) im\w+ que el otro falla, y el (.+?), ([\d\xa0]+) im")
 Matrix = list[list[float]]
 
 
@@ -31,9 +31,12 @@ def broken(stored: Sequence[dict], fresh: Sequence[dict]) -> Iterator[str]:
 
 
 def _against_results(table: Table, model: str, matrix: Matrix) -> Iterator[str]:
-    rows = {row[0]: row for row in table.rows if row}
-    if model in table.header and {"Semillas", accuracy := "Exactitud (%), prueba"} <= rows.keys():
-        stated = rows[accuracy][column := table.header.index(model)]
+    lines = [table.header, *table.rows]
+    # Con muchas redes, la tabla lleva una por fila, y no una por columna.
+    header, *found = zip(*lines, strict=False) if "Semillas" in table.header else lines
+    rows = {row[0]: row for row in found if row}
+    if model in header and {"Semillas", accuracy := "Exactitud (%), prueba"} <= rows.keys():
+        stated = rows[accuracy][column := header.index(model)]
         mean, spread = (to_float(each.strip()) for each in [*stated.split("±"), "0"][:2])
         n, percent = to_float(rows["Semillas"][column]), 100 * _hits(matrix) / sum(map(sum, matrix))
         # Ningún valor se aparta de la media de n más de (n − 1)/√n desviaciones típicas; lo demás es redondeo.

@@ -45,7 +45,7 @@ KINDS = {
     # De diez, cuántas eligen una de las últimas épocas de una curva casi plana: se movió 2.
     "late": Kind("semillas que acaban tarde", 4, 4, r"podrían mejorar :[^.]*, ¤ de #"),
     # Imágenes que solo acierta uno de dos modelos: se movió 12.
-    "mcnemar": Kind("imágenes que solo acierta un modelo", 25, 25, r"acierta ¤ im|solo el \S+ , ¤ im"),
+    "mcnemar": Kind("imágenes que solo acierta un modelo", 25, 25, r"acierta ¤ im|que el otro falla , y el \S+ , ¤ im"),
     # No varían: hiperparámetros, semillas, tamaños y, como todo «Más allá», las temperaturas, que están guardadas.
     "exact": Kind(
         "exacta", 0, 0, r"(?:dropout|=|semilla|intervalo del|ensayo) ¤|¤ (?:semillas?|parámetros)\b",
@@ -74,9 +74,9 @@ SCALES = {"p": lambda p: NormalDist().inv_cdf(1 - max(p, 1e-4) / 2), "penalty": 
 # admite que otra vez salga más claro o no salga. De «mejora» a «no se distingue», o de «mejora» a «empeora», no.
 DOUBT = re.compile(r"\b(?P<none>no (?:\w+ )?(?:disting|nota|ve |decid|dice))|(?P<seems>parece)")
 OUTCOME = frozenset(re.findall(r"\S+", """
-    a al de del e el en es estas la las lo no que red se si sí y semillas parece tiene tener mayor menor mejor peor
+    a al de del e el en es estas la las lo no que red se si sí y semillas parece por tiene tener mayor menor mejor peor
     mejora empeora nota distingue distinguen distinguirse confirma confirmarse refuta refutarse deciden superado
-    alcanzado además acierta acertar más ve , ; . : **
+    alcanzado además acierta acierte más ve , ; . : **
 """))  # fmt: skip
 POINTS = {"accuracy", "confidence"}  # con más de dos decimales son fracciones, y la tolerancia, cien veces menor
 ONE_SEED = re.compile(r"\bde ¤ a #|\bde # a ¤|épocas? ¤|épocas # y ¤|semilla #")

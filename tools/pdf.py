@@ -32,8 +32,11 @@ body { max-width: none; }
 .indice li { display: flex; list-style: none; }
 .indice li::after { content: attr(data-page); margin-left: auto; }
 h1, h2, h3 { break-after: avoid; }
-tr, figure, div.tabla, blockquote, pre, p { break-inside: avoid; }
-figure.tarea4 img { width: auto; max-width: 100%; max-height: 100mm; }
+tr, figure, blockquote, pre, p { break-inside: avoid; }
+caption { break-after: avoid; }
+figure.tarea4 img { width: auto; max-width: 100%; max-height: 90mm; }
+figure.tarea4.alta img { max-height: 180mm; } /* las matrices y la de los pasos */
+mjx-container [stroke-width="0"] { stroke: none; } /* al imprimir, una raya fina que engorda la letra */
 .bd-content .output pre { font-size: 9pt; }
 """
 FOOTER = {
@@ -97,7 +100,7 @@ def document(site: Path, title: str, articles: dict[str, Tag], pages: dict[str, 
     return f"""<!DOCTYPE html><html lang="es" data-theme="light"><head><meta charset="utf-8"><title>{title}</title>
 {"".join(map(str, assets))}<style>{STYLE}</style></head><body><main class="bd-content"><div>
 <div class="portada"><h1>{title}</h1><p>Las cinco preguntas de la «Tarea 4», contestadas con varias semillas.</p>
-<p>Ejecutadas {made()}.</p></div>
+<p>Cuadernos ejecutados {made()}.</p></div>
 <nav class="indice" aria-label="Índice"><h2>Índice</h2><ul>{entries}</ul></nav>{chapters}</div></main></body></html>"""
 
 

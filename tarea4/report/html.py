@@ -28,4 +28,5 @@ def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = N
     picture = f'<img src="{source}" alt="{html.escape(alt)}"><figcaption>{html.escape(caption)}</figcaption>'
     if numbers is not None:
         picture += f"<details><summary>Los números de la figura</summary>{table(numbers, caption).data}</details>"
-    return HTML(f'<figure class="tarea4">{picture}</figure>')
+    tall = " alta" if fig.get_figheight() > 1.2 * fig.get_figwidth() else ""
+    return HTML(f'<figure class="tarea4{tall}">{picture}</figure>')

@@ -87,7 +87,8 @@ def confusion_matrices(
         texts = np.where(matrix > 0, matrix.astype(str), "")
         mesh = cells(axis, share, texts, names, names, norm, colours, side / k)
         axis.set(title=name, xlabel="clase predicha", ylabel="clase verdadera", aspect="equal")
-    figure.colorbar(mesh, ax=axes, location="bottom", aspect=40, ticks=[0, 1, 10, 50, 100], label="% de la clase")
+    ticks = [0, 10, 50, 100] if as_in_2020 else [0, 1, 10, 50, 100]
+    figure.colorbar(mesh, ax=axes, location="bottom", aspect=40, ticks=ticks, label="% de la clase")
     return figure
 
 

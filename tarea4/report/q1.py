@@ -105,7 +105,7 @@ def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regulariza
         text = f"**Una sola semilla no dice cuál es preferible.** Con ella, {shown}. {overfit}"
         return Answer("una sola semilla no dice cuál es preferible", text)
     accuracy, loss = (versus(measured, column, name, other) for column in ("test_accuracy", "val_loss"))
-    support = f"{accuracy.said} {loss.said} {overfit}"
+    support = f"{accuracy.said} {loss.said}"
     if loss.outcome == "sin diferencia":
         choice = "estas semillas no dicen cuál es preferible"
         return Answer(choice, f"**{choice.capitalize()}.** {support}")
@@ -199,8 +199,8 @@ def disagreement(y: np.ndarray, predictions: dict[str, np.ndarray]) -> str:
         return f"Con esta semilla, los dos modelos aciertan las mismas imágenes de las {number(len(y), 0)} de prueba."
     error = max(standard_error(float(np.mean(found == y)), len(y)) for found in (ours, theirs))
     return (
-        f"Con esta semilla, solo el modelo {name} acierta {plural(test.b, 'imagen', 'imágenes')}, y solo el {other}, "
-        f"{plural(test.c, 'imagen', 'imágenes')} (McNemar, {p_text(test.p_value)}). Sobre {number(len(y), 0)} "
+        f"Con esta semilla, el modelo {name} acierta {plural(test.b, 'imagen', 'imágenes')} que el otro falla, y el "
+        f"{other}, {plural(test.c, 'imagen', 'imágenes')} (McNemar, {p_text(test.p_value)}). Sobre {number(len(y), 0)} "
         f"imágenes, el error estándar de la exactitud es de {number(100 * error, 2)} puntos."
     )
 

@@ -137,7 +137,7 @@ def answer(measured: pd.DataFrame, learned: dict[str, pd.DataFrame]) -> Answer:
         "**Porque convierte los logits en una probabilidad para cada clase y, con la entropía cruzada, su gradiente es "
         f"p − y, que no se apaga mientras la red se equivoca.** {accuracy} {first_epoch(learned)}"
     )
-    also = "no se la ve acertar más"
+    also = "no se ve que acierte más"
     if better is not None:
         also = settled(better, "además, acierta más", "además, parece acertar más")
     return Answer(f"por dar una probabilidad a cada clase y por su gradiente, p − y; {also}", text)

@@ -80,7 +80,7 @@ def penalties(sums: dict[str, float], loss: float, alphas: dict[str, tuple[str, 
         orders = [scientific(10.0 ** round(np.log10(x))) if x else "0" for x in (term, term / loss, term / bit)]
         changes = ["sí" if np.float32(loss + x) != np.float32(loss) else "no" for x in (term, batch * term)]
         rows.append((name, f"{kind} = {scientific(alpha, exact=True)}", *orders, *changes))
-    columns = ["De", "Alfa", "Suma", "Veces la pérdida", "Veces su último bit", "La cambia", "La cambia, sin dividir"]
+    columns = ["De", "Alfa", "Suma", "Veces la pérdida", "Veces su último bit", "¿La cambia?", "¿Y sin dividir?"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -50,7 +50,7 @@ def answer(measured: pd.DataFrame, base: str, layers: str | None, recipe: str) -
     errors = 100 - 100 * measured.set_index("model")["test_accuracy"]
     wrong, start = (mean_and_spread(errors[[name]], 2) for name in (best, base))
     than = f"; la de partida, {base}, en {start}" if best != base else ", y es la de partida"
-    text = f"La mejor red, {best}, se equivoca en {wrong} de cada 100 imágenes de prueba{than}."
+    text = f"La mejor de las entrenadas aquí, {best}, se equivoca en {wrong} de cada 100 imágenes de prueba{than}."
     return Answer(said, " ".join([f"**{said[0].upper()}{said[1:]}.** {text}", *(each.said for each in told)]))
 
 
@@ -65,7 +65,10 @@ def expectation(found: float, fresh: Sequence[float]) -> str:
 
 def steps_reading(measured: pd.DataFrame, references: dict[str, str]) -> str:
     """Qué pasos cambian la pérdida frente al suyo de `references`, del que más la baja al que más la sube."""
-    changes = compared(measured, references.items()).sort_values("difference")
+    by_seed = measured.pivot(index="seed", columns="model", values="val_loss")
+    same = [name for name, other in references.items() if by_seed[name].equals(by_seed[other])]
+    pairs = [pair for pair in references.items() if pair[0] not in same]
+    changes, seeds = compared(measured, pairs).sort_values("difference"), len(by_seed)
     told = [settled(row.holm, *MOVES[row.outcome]) for row in changes.itertuples()]
     parts = []
     for what in dict.fromkeys(what for pair in MOVES.values() for what in pair):
@@ -73,8 +76,9 @@ def steps_reading(measured: pd.DataFrame, references: dict[str, str]) -> str:
         found = ", ".join(f"«{row.model}» ({number(row.difference)})" for row in chosen.itertuples())
         parts += [f"{what} con {found}"] if found else []
     return (
-        f"En {plural(len(changes), 'paso')}, comparado cada uno con el anterior por semillas y con los valores p "
-        f"corregidos por ser varios, la pérdida de validación, en nats, {'; '.join(parts)}."
+        f"En {plural(len(changes), 'paso')}, comparado cada uno con el anterior ({plural(seeds, 'semilla')}) y con los "
+        f"valores p corregidos por ser varios, la pérdida de validación, en nats, {'; '.join(parts)}."
+        + "".join(f" «{name}» no cambia nada: ya era así." for name in same)
     )
 
 
@@ -114,9 +118,9 @@ def log_reading(found: dict[tuple[str, int], list[Run]], log: pd.DataFrame = LOG
     most = max(counts.values())
     fitting = [name for name, n in counts.items() if n == most]
     if most == len(MEASURES_2020):
-        said = f"De las {len(counts)}, {plural(len(fitting), 'da', 'dan')} las cuatro cifras del registro"
+        said = f"De las {len(counts)} combinaciones, {plural(len(fitting), 'da', 'dan')} las cuatro cifras del registro"
     else:
-        said = f"Ninguna de las {len(counts)} da las cuatro cifras del registro; las que más dan, {most}"
+        said = f"Ninguna de las {len(counts)} combinaciones da las cuatro cifras del registro; las que más dan, {most}"
     return f"{said}: {'; '.join(fitting)}."
 
 
@@ -133,7 +137,7 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
         made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, f"{inside} de lo que da su receta"))
     beaten = {"mejor": ("superado", "parece superado"), "peor": ("no alcanzado", "no parece alcanzado")}
     beaten["sin diferencia"] = ("no se distinguen",) * 2
-    found = judged(measured, "test_accuracy", (best, f"el mejor de hoy ({best})"), (old, "el de 2020"))
+    found = judged(measured, "test_accuracy", (best, f"el mejor de este capítulo ({best})"), (old, "el de 2020"))
     made.append(Claim("Es el mejor modelo que se obtuvo", found.said, settled(found.p_value, *beaten[found.outcome])))
     code, variant = (number(n, 0) for n in parameters)
     evidence = f"El código de «Try 02» construye una red de {code}; sin su segunda capa de 15 son {variant}."
@@ -145,7 +149,7 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
         f"tendría que ser {scientific(ALPHA_2020 * L1_2020 / l1)}, y no {scientific(ALPHA_2020)}."
     )
     near = "sale de sus alfas" if 0.1 < l1 / L1_2020 < 10 else "no sale de sus alfas"
-    return [*made, Claim("La barra enseña l1 = 1.55e-05 y l2 = 0.0", evidence, near)]
+    return [*made, Claim("La barra de progreso enseña l1 = 1.55e-05 y l2 = 0.0", evidence, near)]
 
 
 def affordable(explored: pd.DataFrame) -> str:

@@ -17,6 +17,9 @@ from tarea4.report.words import epochs_reaching, interval, mean_and_spread, numb
 from tarea4.statistics import Calibration
 from tarea4.training import SENSES, Run
 
+FEW = 4  # con más redes, una por columna no cabrían
+SPLITS = {"val": "validación", "test": "prueba"}
+
 
 def summary(model: keras.Model) -> HTML:
     rows = [
@@ -61,7 +64,10 @@ def results_table(measured: pd.DataFrame, caption: str) -> HTML:
             rows[f"Pérdida, {label}"] = by_model[f"{prefix}loss"].agg(mean_and_spread)
             rows[f"Exactitud (%), {label}"] = by_model[f"{prefix}accuracy"].agg(mean_and_spread, 2, 100)
     rows["Mejor época"] = by_model["best_epoch"].agg(mean_and_spread, 1)
-    return table(pd.DataFrame(rows).T.rename_axis(None, axis=1), caption, index=True)
+    frame = pd.DataFrame(rows)
+    if len(frame) > FEW:
+        return table(frame.rename_axis("Red").reset_index(), caption)
+    return table(frame.T.rename_axis(None, axis=1), caption, index=True)
 
 
 def epochs_table(reached: pd.DataFrame, caption: str) -> HTML:
@@ -101,6 +107,12 @@ def seeds_table(measured: pd.DataFrame, metric: str, show: Callable[[float], str
     """Una métrica por modelo (columnas, en su orden) y semilla (filas)."""
     by_seed = measured.pivot(index="seed", columns="model", values=metric).map(show, na_action="ignore")
     return _spanish(by_seed, {name: name for name in measured["model"].unique()}, "Semilla")
+
+
+def split_seeds_table(measured: pd.DataFrame, metric: str, show: Callable[[float], str] = number) -> pd.DataFrame:
+    """Lo de `seeds_table` en validación y, debajo, en prueba."""
+    parts = {label: seeds_table(measured, f"{split}_{metric}", show) for split, label in SPLITS.items()}
+    return pd.concat(parts, names=["Imágenes"]).reset_index(level=0)
 
 
 def _spanish(frame: pd.DataFrame, names: dict[str, str], index: str) -> pd.DataFrame:

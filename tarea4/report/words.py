@@ -80,8 +80,7 @@ def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparis
     if size:
         has = settled(comparison.p_value, "tiene", "parece tener")
         return f"{name[0].upper()}{name[1:]} {has} {size} {what} {where} que {other} {support}."
-    pair = f"de {name} y {other}".replace("de el ", "del ")
-    return f"Estas semillas no distinguen la {what} {where} {pair} {support}."
+    return f"Estas semillas no distinguen, por la {what} {where}, {name} y {other} {support}."
 
 
 def epochs_reaching(epochs: Sequence[int]) -> str:

@@ -91,7 +91,7 @@ SPACES |= {
     "atribucion": Space("de la red simple a la mejor, paso a paso",
         lambda trial, data: steps(data)[trial.suggest_categorical("step", STEPS)],
         lambda: with_seeds(({"step": step} for step in STEPS), CONFIRMING), grid=True, tested=True),
-    "orden": Space("el orden de las imágenes, con `fit` de Keras y aquí",
+    "orden": Space("el orden de las imágenes, con fit de Keras y aquí",
         lambda trial, data: in_order(trial.suggest_categorical("order", ORDERS), data),
         lambda: with_seeds(({"order": order} for order in ORDERS), range(10)), grid=True, tested=True),
     "registro": Space("redes y lotes para las épocas que registró 2020", _recorded,

@@ -173,8 +173,8 @@ def orders_table(measured: pd.DataFrame, caption: str) -> HTML:
     return table(pd.DataFrame(shown).rename_axis("Entrenamiento").reset_index(), caption)
 
 
-def orders_reading(measured: pd.DataFrame) -> str:
-    """Si el orden fijo da más pérdida que el nuevo, al final y en la época elegida, y si este libro da otra.
+def orders_reading(measured: pd.DataFrame, *, brief: bool = False) -> str:
+    """Si el orden fijo da más pérdida que el nuevo, al final y en prueba, y, si no es `brief`, si este libro da otra.
 
     Se comparan por semillas: con la misma, los tres entrenamientos parten de los mismos pesos.
     """
@@ -183,7 +183,7 @@ def orders_reading(measured: pd.DataFrame) -> str:
     return " ".join(
         verdict(names[one], names[other], "loss", compare(measured, one, other, column), where)
         for column, where in (("last_loss", "en la última época, en validación,"), ("test_loss", "en prueba"))
-        for one, other in ((fixed, new), (ours, new))
+        for one, other in ((fixed, new), (ours, new))[: 1 if brief else 2]
     )
 
 

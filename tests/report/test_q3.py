@@ -126,6 +126,7 @@ def test_depth_is_compared_at_the_same_width():
     least = {"10": 0.5, "10-10": 0.3, "10-10-10": 0.4, "20": 0.2, "20-20": 0.25, "40": 0.1, "40-50": 0.01}
     runs = {name: [Run(None, 0, {"train_loss": [0.9, loss, 0.8]}, 1.0)] for name, loss in least.items()}
     assert q3.read_depth(runs) == (
-        "Anchuras en que una capa más baja la pérdida: con la capa 2, en 1 de 2; con la capa 3, en 0 de 1."
+        "Añadir una capa igual de ancha baja la menor pérdida: la capa 2, con 1 de 2 anchuras; la capa 3, con 0 de 1 "
+        "anchuras."
     )
-    assert q3.read_depth({"40": runs["40"]}).endswith("la pérdida: no hay ninguna que comparar.")
+    assert q3.read_depth({"40": runs["40"]}).endswith("la menor pérdida: no hay con qué comparar.")

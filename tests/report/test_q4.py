@@ -205,7 +205,7 @@ def test_penalties_are_settled_by_arithmetic():
         ["de hoy", "l2 = 10⁻²", "10⁰", "10¹", "10⁸", "sí", "sí"],
     ]
     assert q4.penalties({"l1": 0.0}, 0.05, {"muerta": ("l1", 1.0)}, 1).iloc[0, 2:].tolist() == ["0"] * 3 + ["no"] * 2
-    titles = ["De", "Alfa", "Suma", "Veces la pérdida", "Veces su último bit", "La cambia", "La cambia, sin dividir"]
+    titles = ["De", "Alfa", "Suma", "Veces la pérdida", "Veces su último bit", "¿La cambia?", "¿Y sin dividir?"]
     assert list(found) == titles
 
 

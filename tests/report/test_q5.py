@@ -45,7 +45,8 @@ def test_layers_and_recipe_are_told_apart(layers, recipe, verdict, best):
     than = ", y es la de partida" if best == "partida" else f"; la de partida, partida, en {wrong['partida']}"
     assert answer.verdict == verdict
     assert answer.text == (
-        f"**C{verdict[1:]}.** La mejor red, {best}, se equivoca en {wrong[best]} de cada 100 imágenes de prueba{than}. "
+        f"**C{verdict[1:]}.** La mejor de las entrenadas aquí, {best}, se equivoca en {wrong[best]} de cada 100 "
+        f"imágenes de prueba{than}. "
         f"{said(rows, 'capas', 'partida')} {said(rows, 'receta', 'partida')}"
     )
 
@@ -97,12 +98,19 @@ def test_steps_are_read_from_the_largest_gain(monkeypatch):
     changes = pd.DataFrame({"model": ["uno", "dos", "tres", "cuatro"], "difference": [-0.1, -0.3, 0.2, -0.9],
                             "outcome": outcomes, "holm": holm})  # fmt: skip
     monkeypatch.setattr(q5, "compared", lambda measured, pairs: changes.head(len(pairs)))
-    assert q5.steps_reading(None, dict.fromkeys("abcd")).endswith(
+    rows = table(dict(zip("abcdf", (0.1, 0.2, 0.3, 0.4, 0.5), strict=True)))
+    rows = pd.concat([rows, rows[rows["model"] == "f"].assign(model="e")])  # la que no cambia nada
+
+    def read(names):
+        return q5.steps_reading(rows, dict.fromkeys(names, "f"))
+
+    assert read("abcd").endswith(
         "la pérdida de validación, en nats, baja con «dos» (−0,3000), «uno» (−0,1000); parece subir con «tres» "
         "(0,2000); no cambia de modo que se note con «cuatro» (−0,9000)."
     )
-    assert q5.steps_reading(None, dict.fromkeys("a")).startswith("En 1 paso, ")
-    assert "sub" not in q5.steps_reading(None, dict.fromkeys("ab")).replace("nats", "")
+    assert read("a").startswith("En 1 paso, comparado cada uno con el anterior (5 semillas) y ")
+    assert "sub" not in read("ab").replace("nats", "")
+    assert read("abe") == f"{read('ab')} «e» no cambia nada: ya era así."
 
 
 def test_a_single_figure_is_placed_by_prediction():
@@ -142,10 +150,10 @@ def test_the_networks_that_could_have_left_the_log():
     some, none = runs(loss=1), runs(**dict.fromkeys(log, 1))
     assert [q5.inside(each, log) for each in (some, runs(), none)] == [3, 4, 0]
     assert q5.log_reading({("a", 32): some, ("a", 64): runs(), ("b", 32): none, ("b", 64): runs()}, log) == (
-        "De las 4, 2 dan las cuatro cifras del registro: a, lotes de 64; b, lotes de 64."
+        "De las 4 combinaciones, 2 dan las cuatro cifras del registro: a, lotes de 64; b, lotes de 64."
     )
     assert q5.log_reading({("a", 32): some, ("b", 32): none}, log) == (
-        "Ninguna de las 2 da las cuatro cifras del registro; las que más dan, 3: a, lotes de 32."
+        "Ninguna de las 2 combinaciones da las cuatro cifras del registro; las que más dan, 3: a, lotes de 32."
     )
 
 
@@ -176,7 +184,10 @@ def test_2020_is_compared_with_the_best_of_today(best, outcome):
     """El mejor de hoy se compara por semillas con la red de 2020, no con su cifra suelta."""
     (_, _, model, *_), rows = ask_2020(0.08, 0.97, best)
     assert model.outcome == outcome
-    names, paired = ("el mejor de hoy (mejor)", "el de 2020"), compare(rows, "mejor", "vieja", "test_accuracy")
+    names, paired = (
+        ("el mejor de este capítulo (mejor)", "el de 2020"),
+        compare(rows, "mejor", "vieja", "test_accuracy"),
+    )
     assert model.evidence == words.verdict(*names, "accuracy", paired, "en prueba")
 
 

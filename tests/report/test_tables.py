@@ -46,6 +46,26 @@ def test_results_are_means_of_their_own_column():
     assert rows == [*expected, ["Mejor época", *(shown(group["best_epoch"], 1) for group in groups)]]
 
 
+def test_many_networks_go_in_rows():
+    """Con más de cuatro redes, la misma tabla va con una por fila."""
+    measured = pd.concat([halves().assign(model=lambda rows, n=n: rows["model"] + n) for n in "ab"])
+    header, *rows = cells(tables.results_table(measured, "Resultados"))
+    assert header == ["Red", *(row[0] for row in cells(tables.results_table(halves(), "Resultados"))[1:])]
+    assert [row[0] for row in rows] == list(measured["model"].unique())
+    by_model = {name: column for name, *column in zip(*cells(tables.results_table(halves(), "")), strict=True)}
+    assert [row[1:] for row in rows] == 2 * [by_model[name] for name in halves()["model"].unique()]
+
+
+def test_both_splits_seed_by_seed():
+    """La métrica de cada semilla en validación y, debajo, en prueba, cada una con la suya."""
+    measured = halves()
+    found = tables.split_seeds_table(measured, "loss")
+    assert list(found["Imágenes"]) == ["validación"] * 5 + ["prueba"] * 5
+    for label, split in (("validación", "val"), ("prueba", "test")):
+        kept = found[found["Imágenes"] == label].drop(columns="Imágenes")
+        pd.testing.assert_frame_equal(kept, tables.seeds_table(measured, f"{split}_loss"))
+
+
 def test_results_leave_out_what_was_not_measured():
     """Sin prueba ni entrenamiento evaluado, sus filas no están."""
     table = halves().drop(columns=[name for name in COLUMNS if name.startswith(("test_", "train_"))])
