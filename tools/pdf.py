@@ -34,7 +34,7 @@ body { max-width: none; }
 h1, h2, h3 { break-after: avoid; }
 tr, figure, blockquote, pre, p { break-inside: avoid; }
 caption { break-after: avoid; }
-figure.tarea4 img { width: auto; max-width: 100%; max-height: 90mm; }
+figure.tarea4 img { width: auto; max-width: 100%; max-height: 76mm; }
 figure.tarea4.alta img { max-height: 180mm; } /* las matrices y la de los pasos */
 mjx-container [stroke-width="0"] { stroke: none; } /* al imprimir, una raya fina que engorda la letra */
 .bd-content .output pre { font-size: 9pt; }

@@ -4,6 +4,7 @@ Con `caption` son HTML; las demás son los números de una figura, para `tarea4.
 semillas va como media y desviación típica, con los modelos en el orden en que llegan.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 import keras
@@ -159,7 +160,8 @@ def capacity_table(runs: dict[str, list[Run]], reached: pd.DataFrame, sizes: dic
         row = {"Capas": name.count("-") + 1, "Red": name, "Parámetros": number(sizes[name], 0)}
         for sense, label in {"train_": "evaluada", "": "corriente"}.items():
             least = mean_and_spread([min(run.history[f"{sense}loss"]) for run in runs[name]])
-            row |= {f"Según la {label}": arrives[name, sense], f"Pérdida menor, {label}": least}
+            when = re.sub(r"^(?:no )?llega con (?=\d|ninguna)| semillas", "", arrives[name, sense])
+            row |= {f"Según la {label}": when, f"Pérdida menor, {label}": least}
         rows.append(row | {"Pérdida, validación": mean_and_spread([run.best("val_loss") for run in runs[name]])})
     return table(pd.DataFrame(rows), caption)
 

@@ -116,7 +116,7 @@ SENTENCES = {
     "ece": ("q2", "application/papermill.record/text/plain", r"ECE (0,\S+)", 0.002, 0.004, "calibración"),
     "epoch": ("q3", MARKDOWN, r"entre las épocas (\d+) y", 12, 13, "época"),
     "epoch, segunda": ("q3", MARKDOWN, r"entre las épocas \d+ y (\d+)", 12, 13, "época"),
-    "reaching": ("q3", HTML, r"llega con (\d) de", -2, -3, "semillas que llegan"),
+    "reaching": ("q3", HTML, r"<td>(\d) de 5, e", -2, -3, "semillas que llegan"),
     "mcnemar": ("q1", MARKDOWN, r"acierta (\d+) imágenes", 25, 26, "imágenes que solo"),
     "mcnemar, otro": ("q1", MARKDOWN, r"y el \w+, (\d+) imágenes \(McN", -25, -26, "imágenes que solo"),
     "p": ("q1", MARKDOWN, r"p < (\S+?)\)", 0.15, 0.18, "valor p"),

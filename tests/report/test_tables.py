@@ -144,10 +144,9 @@ def test_capacity_goes_by_layers_and_parameters():
     ]  # fmt: skip
     assert [row[:3] for row in rows] == [["1", "20", "15 910"], ["1", "100", "79 510"], ["3", "40-50-15", "34 375"]]
     assert [row[3] for row in rows] == [
-        "llega con 5 de 5 semillas, entre las épocas 2 y 7", "no llega con ninguna de 5 semillas",
-        "llega con 5 de 5 semillas, en la época 1",
+        "5 de 5, entre las épocas 2 y 7", "ninguna de 5", "5 de 5, en la época 1",
     ]  # fmt: skip
-    assert rows[1][5] == "llega con 5 de 5 semillas, en la época 2"
+    assert rows[1][5] == "5 de 5, en la época 2"
     for row in rows:
         least = {s: [min(run.history[f"{s}loss"]) for run in runs[row[1]]] for s in ("train_", "", "val_")}
         assert [row[i] for i in (4, 6, 7)] == [shown(least[sense]) for sense in ("train_", "", "val_")]
