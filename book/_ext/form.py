@@ -15,7 +15,7 @@ from tarea4.report.parameters import LIMITS, MAX_WEIGHTS, Common, Studied, allow
 
 SCHEMAS = {"q1": q1.Parameters, "q2": q2.Parameters, "q3": q3.Parameters, "q4": q4.Parameters, "q5": q5.Parameters}
 CHECKS = {"_distinct": {"distinct": True}, "_light": {"max_weights": MAX_WEIGHTS}}
-GROUPS = ["De la pregunta", "Datos y entrenamiento", "Estudio y progreso"]
+GROUPS = ["De la pregunta", "Datos y entrenamiento", "Otras opciones"]
 LAST = {"verbose", *Studied.model_fields.keys() - Common.model_fields.keys()}
 
 

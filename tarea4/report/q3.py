@@ -83,8 +83,8 @@ def read_depth(runs: dict[str, list[Run]]) -> str:
     for sizes, loss in losses.items():
         if len(set(sizes)) == 1 and (deeper := (*sizes, sizes[0])) in losses:
             pairs.setdefault(len(sizes), []).append(losses[deeper] < loss)
-    told = [f"la capa {n + 1}, con {sum(found)} de {len(found)} anchuras" for n, found in sorted(pairs.items())]
-    return f"Añadir una capa igual de ancha baja la menor pérdida: {'; '.join(told) or 'no hay con qué comparar'}."
+    told = "; ".join(f"la capa {n + 1}, con {sum(p)} de {plural(len(p), 'anchura')}" for n, p in sorted(pairs.items()))
+    return f"Añadir una capa igual de ancha baja la menor pérdida: {told or 'no hay con qué comparar'}."
 
 
 def claims(reached: pd.DataFrame, name: str) -> list[Claim]:

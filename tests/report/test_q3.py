@@ -1,10 +1,11 @@
 """Q3 dice quién llega a los umbrales de entrenamiento, con cuántas semillas y qué red es la menor, y nada más."""
 
+import pandas as pd
 import pytest
 from samples import SEEDS, make_run, measured, reached
 
 from tarea4.report import q3, words
-from tarea4.training import Run
+from tarea4.training import SENSES, Run
 
 NEVER = [None] * 5
 ARRIVALS = {
@@ -69,6 +70,7 @@ def test_one_seed_and_one_network_are_said_in_the_singular():
     assert "llega a los umbrales de entrenamiento con su única semilla**" in found.text
     assert "según la evaluada, llega con su única semilla, en la época 6" in found.text
     assert "redes entrenadas aquí" not in found.text
+    assert "con todas las semillas**" in answer("20", names=("20",), seeds=(3, 4)).text
     assert "no llega con su única semilla" in answer("5", names=("5",), seeds=(3,)).text
     assert answer("5", names=("5", "8-8")).text.count("De las 2 redes entrenadas aquí, ninguna llega siempre.") == 1
 
@@ -84,6 +86,11 @@ def test_the_smallest_by_depth_always_arrives():
     """Con cada número de capas, la de menos parámetros entre las que llegan siempre en los dos sentidos."""
     assert q3.smallest(REACHED, SIZES) == {"1 capa oculta": "20", "3 capas ocultas": "40-50-15"}
     assert q3.smallest(REACHED.iloc[:0], {}) == {}
+    always = {name: {sense: [1] * 5 for sense in SENSES} for name in ("100", "20", "9-9")}  # por su nombre, al revés
+    sizes = {"100": 79_510, "20": 15_910, "9-9": 7_255}
+    assert q3.smallest(reached(always), sizes) == {"1 capa oculta": "20", "2 capas ocultas": "9-9"}
+    rows = pd.concat([MEASURED[MEASURED["model"] == "20"].assign(model=name) for name in always])
+    assert "la menor que llega siempre es 9-9 (" in q3.answer(reached(always), rows, "100", sizes, (0.08, 0.98)).text
 
 
 def test_claims_are_those_of_2020():
@@ -127,6 +134,8 @@ def test_depth_is_compared_at_the_same_width():
     runs = {name: [Run(None, 0, {"train_loss": [0.9, loss, 0.8]}, 1.0)] for name, loss in least.items()}
     assert q3.read_depth(runs) == (
         "Añadir una capa igual de ancha baja la menor pérdida: la capa 2, con 1 de 2 anchuras; la capa 3, con 0 de 1 "
-        "anchuras."
+        "anchura."
     )
+    tie = {"5": runs["40"], "5-5": runs["40"]}
+    assert q3.read_depth(tie).endswith("la capa 2, con 0 de 1 anchura.")
     assert q3.read_depth({"40": runs["40"]}).endswith("la menor pérdida: no hay con qué comparar.")

@@ -233,6 +233,7 @@ def test_lines_are_alpha_times_the_activity():
     for (name, table), total in zip(found.items(), (20, 100, 20, 100), strict=True):
         np.testing.assert_allclose(table[""] / table.index, total, err_msg=name)
     assert list(found["de 2020"].index) == [7e-14]
+    assert list(found["penalización l1"].index) == [1e-15, 1.0]
 
 
 def test_the_place_counts_who_does_better():

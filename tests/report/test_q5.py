@@ -97,7 +97,7 @@ def test_steps_are_read_from_the_largest_gain(monkeypatch):
     outcomes, holm = ["mejor", "mejor", "peor", "sin diferencia"], [1e-5, 2e-5, 0.01, 0.2]
     changes = pd.DataFrame({"model": ["uno", "dos", "tres", "cuatro"], "difference": [-0.1, -0.3, 0.2, -0.9],
                             "outcome": outcomes, "holm": holm})  # fmt: skip
-    monkeypatch.setattr(q5, "compared", lambda measured, pairs: changes.head(len(pairs)))
+    monkeypatch.setattr(q5, "compared", lambda measured, pairs: changes.head(len(pairs) if measured is rows else 0))
     rows = table(dict(zip("abcdf", (0.1, 0.2, 0.3, 0.4, 0.5), strict=True)))
     rows = pd.concat([rows, rows[rows["model"] == "f"].assign(model="e")])  # la que no cambia nada
 
@@ -125,15 +125,15 @@ def test_a_single_figure_is_placed_by_prediction():
 
 def test_the_log_is_compared_over_its_own_epochs():
     """Cada medida, con la de su nombre y en las épocas registradas: ni una antes ni una después."""
-    log = pd.DataFrame({"loss": [0.2, 0.4], "accuracy": [0.5, 0.7], "val_loss": [0.1, 0.1], "val_accuracy": [0.9, 0.9]},
-                       index=[3, 4])  # fmt: skip
+    log = pd.DataFrame({"loss": [0.2, 0.3, 0.4], "accuracy": [0.5, 0.6, 0.7], "val_loss": [0.1, 0.1, 0.1],
+                        "val_accuracy": [0.9, 0.9, 0.9]}, index=[3, 4, 5])  # fmt: skip
     runs = [make_run(seed, n_epochs=6) for seed in SEEDS]
     found = q5.log_table({"red": runs}, log).set_index("Red")
-    assert list(found.index) == ["2020, épocas 3 a 4", "red"]
+    assert list(found.index) == ["2020, épocas 3 a 5", "red"]
     assert list(found.iloc[0]) == ["0,3000", "60,00\xa0%", "0,1000", "90,00\xa0%"]
     for shown, metric in zip(found.loc["red"], log, strict=True):
         show = words.percent if "accuracy" in metric else words.number
-        today = [np.mean(run.history[metric][2:4]) for run in runs]
+        today = [np.mean(run.history[metric][2:5]) for run in runs]
         assert shown == ": ".join(q5.placed(log[metric].mean(), today, show))
 
 
@@ -152,6 +152,7 @@ def test_the_networks_that_could_have_left_the_log():
     assert q5.log_reading({("a", 32): some, ("a", 64): runs(), ("b", 32): none, ("b", 64): runs()}, log) == (
         "De las 4 combinaciones, 2 dan las cuatro cifras del registro: a, lotes de 64; b, lotes de 64."
     )
+    assert ", 1 da las cuatro cifras" in q5.log_reading({("a", 32): some, ("b", 32): runs()}, log)
     assert q5.log_reading({("a", 32): some, ("b", 32): none}, log) == (
         "Ninguna de las 2 combinaciones da las cuatro cifras del registro; las que más dan, 3: a, lotes de 32."
     )
@@ -218,7 +219,7 @@ def test_shapes_are_read_within_the_limit_and_without_it():
         "De las 2 formas que no pasan de los parámetros de 2020, la de menor pérdida media es 42 (0,0600); la de "
         "partida, 40-50-15, es la 2.ª. Sin ese límite, entre 3, es 512 (0,0500)."
     )
-    assert "la de partida" not in q5.shapes_reading(shapes, shapes[1:], "42")
+    assert " es 42 (0,0600). Sin ese límite" in q5.shapes_reading(shapes, shapes[1:], "42")
     assert "la de partida" not in q5.shapes_reading(shapes, shapes[1:], "9")
 
 

@@ -167,7 +167,7 @@ def test_a_family_of_comparisons_is_a_table():
     row = {"model": "a", "other": "b", "difference": -0.5, "low": -0.7, "high": -0.3, "p": 0.02, "holm": 0.04}
     tiny = row | {"model": "c", "p": 1e-6, "holm": 3e-5}
     header, *rows = cells(tables.family_table(pd.DataFrame([row, tiny]), "Familia"))
-    assert header[2:] == ["Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Valor p", "Corregido"]
+    assert header == ["Red", "Frente a", "Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Valor p", "Corregido"]
     assert rows[0] == ["a", "b", "−0,5000", "[−0,7000; −0,3000]", "p = 0,0200", "p = 0,0400"]
     assert rows[1][0] == "c"
     assert rows[1][4:] == ["p < 0,0001"] * 2
@@ -267,18 +267,19 @@ def test_bins_are_tables():
 def test_lines_are_tables_of_means():
     """Por fila, la media de las líneas de cada tabla, en su orden; el índice, con decimales solo si los tiene."""
     drawn = {
-        "b": pd.DataFrame({0: [1.0, 2.0], 1: [2.0, 5.0]}, [-0.5, 2.0]),
-        "a": pd.DataFrame({4: [7.0, 8.25]}, [-0.5, 2]),
+        "b": pd.DataFrame({0: [1.0, 2.0], 1: [2.0, 5.0]}, [-0.5, 3.0]),
+        "a": pd.DataFrame({4: [7.0, 8.25]}, [-0.5, 3]),
     }
     assert tables.lines_table(drawn, "Logit", 2).to_dict("list") == {
-        "Logit": ["−0,5", "2"], "b": ["1,50", "3,50"], "a": ["7,00", "8,25"]
+        "Logit": ["−0,5", "3"], "b": ["1,50", "3,50"], "a": ["7,00", "8,25"]
     }  # fmt: skip
 
 
 def test_claims_are_a_table():
     """Cada afirmación de 2020 va con lo medido y su desenlace."""
-    shown = cells(tables.claims_table([("a", "b", "se confirma"), ("c", "d", "se refuta")]))
-    assert shown == [["En 2020", "Hoy", "Desenlace"], ["a", "b", "se confirma"], ["c", "d", "se refuta"]]
+    made = tables.claims_table([("a", "b", "se confirma"), ("c", "d", "se refuta")])
+    assert "<caption>Lo que se afirmó en 2020, comprobado</caption>" in made.data
+    assert cells(made) == [["En 2020", "Hoy", "Desenlace"], ["a", "b", "se confirma"], ["c", "d", "se refuta"]]
 
 
 def test_summary_counts_parameters():

@@ -100,7 +100,7 @@ function field(name, { meaning, published, kind }, text) {
   Object.assign(control, { id, name, [boolean ? "checked" : "value"]: boolean ? text === "True" : text });
   control.setAttribute("aria-describedby", `${id}-publicado ${id}-error`);
   return make("div", { className: "campo" },
-    make("label", { htmlFor: id }, make("code", { textContent: name }), `: ${meaning}`), control,
+    make("label", { htmlFor: id }, make("code", { textContent: name }), ` (${meaning})`), control,
     make("p", { id: `${id}-publicado`, className: "publicado", textContent: `Publicado: ${published}` }),
     make("p", { id: `${id}-error`, className: "error" }));
 }
@@ -140,7 +140,7 @@ function update() {
   const problems = refused.filter(Boolean).join(" "), ready = names.length && !problems;
   const done = RUNS.find((one) => one.chapter === chapter && Object.keys(values).every((name) => same(one.parameters[name], values[name])));
   if (problems) say(`No hay orden. ${problems}`);
-  else if (!ready) say("No has cambiado nada: lo publicado está en ", link(`${chapter}.html`, title), ".");
+  else if (!ready) say("No has cambiado nada: lo publicado está en ", link(`${chapter}.html`, title), title.endsWith("?") ? "" : ".");
   else if (done) say("Ya está hecha, con los mismos valores: ", link(`corridas/${done.name}.html`, done.name), ".");
   else if (RUNS.some(({ name }) => name === run)) say("Ojo: ya hay una repetición con ese nombre, y esta orden la sustituye.");
   else say(`Cambia ${names.join(", ")}; lo demás queda como se publicó.`);
