@@ -103,6 +103,30 @@ def test_finished_notebook_is_accepted():
     assert len(pages.executed("q1.ipynb", nb.writes(nb.new_notebook(cells=cells))).cells) == 3
 
 
+def test_intervals_are_counted_once():
+    """Los de las frases y los de las tablas, una vez cada uno; ni listas de semillas ni lo que guarda `glue`."""
+    said = {"text/markdown": "Gana (intervalo del 95 % [−0,0355; −0,0252]). Caería en [96,54 %; 97,24 %] y [1,0; 2,5]."}
+    cells = [
+        {"output_type": "execute_result", "data": said | {"text/plain": "[0,1; 0,2]"}, "metadata": {}},
+        {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"text/html": "<td>[0,10; 0,20]</td><td>[0, 1, 2]</td>"},
+        },
+        {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"application/papermill.record/text/plain": "[0,1; 2,0]"},
+        },
+    ]
+    outputs = [
+        nb.output_from_msg({"header": {"msg_type": c["output_type"]}, "content": c | {"execution_count": 1}})
+        for c in cells
+    ]
+    notebook = nb.new_notebook(cells=[nb.new_markdown_cell("[0,1; 0,2]"), nb.new_code_cell("1", outputs=outputs)])
+    assert executions.intervals(notebook) == 4
+
+
 def test_executions_row():
     """La fila de un cuaderno dice cuándo, con qué, dónde y de qué código salió; sin anotar, que no consta."""
     recorded = {
