@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from tarea4.report.words import Outcome, outcome, settled, verdict
+from tarea4.report.words import Outcome, outcome, p_text, plural, settled, verdict
 from tarea4.statistics import compare
 
 WHERE = {"val": "en validación", "test": "en prueba"}
@@ -52,10 +53,42 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return np.minimum(np.maximum.accumulate(scaled), 1)[np.argsort(np.argsort(p_values))].tolist()
 
 
+def sign_flips(differences: Sequence[float]) -> float:
+    """El valor p de los cambios de signo de unas diferencias: exacto hasta 13; con más, de 9999 combinaciones al azar.
+
+    References
+    ----------
+    E. J. G. Pitman, "Significance tests which may be applied to samples from any populations", 1937.
+    """
+    if len(differences) < 2:
+        return np.nan
+    test = stats.permutation_test((differences,), np.mean, permutation_type="samples", vectorized=True, rng=0)
+    return float(test.pvalue)
+
+
 def compared(measured: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str = "val_loss") -> pd.DataFrame:
-    """Una familia de comparaciones, una fila por pareja, con su valor p corregido por Holm, del que sale `outcome`."""
+    """Una familia de comparaciones, una fila por pareja, con su valor p corregido por Holm, del que sale `outcome`.
+
+    `wins` dice con cuántas semillas gana la primera, y `flips` es `sign_flips` de sus diferencias: una comprobación.
+    """
+    pairs, by_seed = list(pairs), measured.pivot(index="seed", columns="model", values=metric)
     rows = [(*pair, *compare(measured, *pair, metric)[:4]) for pair in pairs]
     found = pd.DataFrame(rows, columns=["model", "other", "difference", "low", "high", "p"])
-    better = np.where((found["difference"] < 0) == metric.endswith("loss"), "mejor", "peor")
-    found["holm"] = holm(found["p"])
+    sign = 1 if metric.endswith("loss") else -1
+    apart = [sign * (by_seed[name] - by_seed[other]) for name, other in pairs]
+    found["holm"], found["n"] = holm(found["p"]), len(by_seed)
+    found["wins"], found["flips"] = [(each < 0).sum() for each in apart], [*map(sign_flips, apart)]
+    better = np.where(sign * found["difference"] < 0, "mejor", "peor")
     return found.assign(outcome=np.where(found["holm"] < 0.05, better, "sin diferencia"))
+
+
+def checked(measured: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str = "val_loss") -> str:
+    """Con cuántas semillas gana cada red a la de su pareja, y los cambios de signo; nada si no hay con qué comparar."""
+    trained = [pair for pair in pairs if {*pair} <= set(measured["model"])]
+    if not trained or measured["seed"].nunique() < 2:
+        return ""
+    told = "; ".join(
+        f"{row.model}, frente a {row.other}, gana con {row.wins} de {plural(row.n, 'semilla')} ({p_text(row.flips)})"
+        for row in compared(measured, trained, metric).itertuples()
+    )
+    return f"Comprobado con los cambios de signo: {told}."

@@ -169,10 +169,11 @@ def capacity_table(runs: dict[str, list[Run]], reached: pd.DataFrame, sizes: dic
 def family_table(found: pd.DataFrame, caption: str) -> HTML:
     shown = found[["model", "other"]].assign(difference=found["difference"].map(number))
     shown["interval"] = [interval(row) for row in found.itertuples()]
-    for name in ("p", "holm"):
+    shown["wins"] = [f"{row.wins} de {row.n}" for row in found.itertuples()]
+    for name in ("p", "holm", "flips"):
         shown[name] = found[name].map(p_text)
-    titles = ["Red", "Frente a", "Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Valor p", "Corregido"]
-    return table(shown.set_axis(titles, axis=1), caption)
+    titles = ["Red", "Frente a", "Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Gana", "Valor p", "Corregido"]
+    return table(shown.set_axis([*titles, "Cambios de signo"], axis=1), caption)
 
 
 def lines_table(drawn: dict[str, pd.DataFrame], index: str, decimals: int) -> pd.DataFrame:

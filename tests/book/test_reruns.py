@@ -1,5 +1,6 @@
 """Los cuadernos, repetidos con papermill como haría un lector: con otros parámetros y datos y desde otra carpeta."""
 
+import base64
 import copy
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import papermill
 import pytest
 import reruns
 from bs4 import BeautifulSoup
@@ -79,6 +81,25 @@ def test_every_cell_can_run_twice_and_the_notebook_again(name, other_data):
     published = [text for text in texts(notebook) if text.startswith("**")]
     assert len(published) == 1
     assert answers == answers[:1] * 2 != published * 2
+
+
+def test_every_door_of_papermill(tmp_path, other_data):
+    """Lo dado por archivo, en YAML, en base 64, sin convertir o desde Python llega; las rutas de papermill, no."""
+    (tmp_path / "otros.yaml").write_text("seeds: [7]\nepochs: 4", encoding="utf-8")
+    options = ["-f", "otros.yaml", "-y", "epochs: 1", "-b", base64.b64encode(b"loss_threshold: 0.5").decode()]
+    options += ["-r", "model", "simple", "--inject-paths", "--inject-output-path", "-p", "data_path", str(other_data)]
+    command = [sys.executable, "-m", "papermill", BOOK / "q1.ipynb", "salida.ipynb", "--no-progress-bar", *options]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    asked = {"seeds": [7], "epochs": 1, "loss_threshold": 0.5, "model": "simple", "data_path": str(other_data)}
+    kept = reruns.recorded(tmp_path / "salida.ipynb")[1]["parameters"]
+    assert kept == kept | asked
+    assert not [name for name in kept if name.startswith("PAPERMILL")]
+    given = asked | {"epochs": 2, "seeds": [0, 1], "loss_threshold": np.float64(0.25)}
+    again = tmp_path / "otra.ipynb"
+    papermill.execute_notebook(tmp_path / "salida.ipynb", again, given, progress_bar=False, kernel_name="python3")
+    kept = reruns.recorded(again)[1]["parameters"]
+    assert kept == kept | asked | {"epochs": 2, "seeds": [0, 1], "loss_threshold": 0.25}  # de una repetición, otra
 
 
 def test_wrong_parameters_stop_the_notebook(tmp_path):

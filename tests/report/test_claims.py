@@ -309,6 +309,31 @@ def test_q1_claims_are_what_2020_claimed_and_never_of_the_running_loss():
     assert q1.claims(table({"simple": SAME, "regularizado": WORSE}), swapped) == found
 
 
+def test_sign_flips_count_every_combination():
+    """De las 2ⁿ combinaciones de signos, la parte cuya media se aparta tanto como la vista, a mano."""
+    assert claims.sign_flips([0.3, 0.2, 0.1]) == pytest.approx(2 / 8)
+    # 0,3 + 0,2 + 0,1 − 0,05 = 0,55: la igualan o pasan, en valor absoluto, 0,65 y 0,55, cada una con su contraria.
+    assert claims.sign_flips([0.3, 0.2, 0.1, -0.05]) == pytest.approx(4 / 16)
+    assert claims.sign_flips([0.0, 0.0, 0.0]) == 1
+    assert np.isnan(claims.sign_flips([0.5]))
+    assert claims.sign_flips([1.0] * 20) < 0.001
+
+
+def test_wins_and_signs_are_of_the_first():
+    """Ganar es menos pérdida o más exactitud, de la primera red de la pareja; lo que no se entrenó no se compara."""
+    rows = table({"a": BETTER, "b": SAME, "c": SAME})
+    rows["val_accuracy"] = rows["val_loss"]
+    said = claims.checked(rows, [("a", "b"), ("b", "a"), ("a", "otra")])
+    assert said == (
+        "Comprobado con los cambios de signo: a, frente a b, gana con 5 de 5 semillas (p = 0,0625); b, frente a a, "
+        "gana con 0 de 5 semillas (p = 0,0625)."
+    )
+    assert "a, frente a b, gana con 0 de 5 semillas" in claims.checked(rows, [("a", "b")], "val_accuracy")
+    assert claims.checked(rows, [("a", "otra")]) == claims.checked(rows.query("seed == 0"), [("a", "b")]) == ""
+    found = claims.compared(rows, [("a", "b"), ("b", "a")], "val_accuracy")
+    assert found["outcome"].tolist() == ["peor", "mejor"]
+
+
 def test_holm_corrects_a_family():
     """El menor de cuatro por 4, el siguiente por 3...; ninguno baja del anterior ni pasa de 1, en su orden."""
     # A mano: 0,01·4 = 0,04; 0,011·3 = 0,033, que sube a 0,04; 0,02·2 = 0,04; 0,6·1.

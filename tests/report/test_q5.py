@@ -64,6 +64,8 @@ def test_one_seed_decides_nothing():
     rows = table({"partida": SAME, "capas": SAME, "receta": BETTER}).query("seed == 0")
     answer = q5.answer(rows, "partida", "capas", "receta")
     assert answer.verdict == "con una sola semilla no se sabe qué se gana"
+    two = table({"partida": SAME, "capas": SAME, "receta": BETTER}).query("seed < 2")
+    assert "una sola semilla" not in q5.answer(two, "partida", "capas", "receta").verdict
     assert answer.text.count("no hay intervalo") == 2
     assert "±" not in answer.text
 
@@ -190,6 +192,22 @@ def test_2020_is_compared_with_the_best_of_today(best, outcome):
         compare(rows, "mejor", "vieja", "test_accuracy"),
     )
     assert model.evidence == words.verdict(*names, "accuracy", paired, "en prueba")
+
+
+@pytest.mark.parametrize(("best", "outcome"), [(0.99, "parece superado"), (0.95, "no parece alcanzado")])
+def test_2020_is_compared_with_doubt(best, outcome, monkeypatch):
+    """Una diferencia que otras semillas podrían no ver se dice con «parece»."""
+    monkeypatch.setattr(words, "SURE", 0)
+    assert ask_2020(0.08, 0.97, best)[0][2].outcome == outcome
+
+
+def test_2020_is_quoted_in_its_order():
+    """Las cinco cosas que imprimió aquel informe, con sus cifras."""
+    found, _ = ask_2020(0.08, 0.97)
+    assert [claim.statement for claim in found] == [
+        "Da pérdida 0,0800 en prueba", "Da exactitud 0,9752 en prueba", "Es el mejor modelo que se obtuvo",
+        "El resumen cuenta 34\xa0535 parámetros", "La barra de progreso enseña l1 = 1.55e-05 y l2 = 0.0",
+    ]  # fmt: skip
 
 
 def test_2020_and_its_own_code():

@@ -165,12 +165,14 @@ def test_a_sweep_is_a_table():
 def test_a_family_of_comparisons_is_a_table():
     """Cada pareja con su diferencia, su intervalo y sus dos valores p, cada cual en su columna."""
     row = {"model": "a", "other": "b", "difference": -0.5, "low": -0.7, "high": -0.3, "p": 0.02, "holm": 0.04}
+    row |= {"wins": 4, "n": 5, "flips": 0.125}
     tiny = row | {"model": "c", "p": 1e-6, "holm": 3e-5}
     header, *rows = cells(tables.family_table(pd.DataFrame([row, tiny]), "Familia"))
-    assert header == ["Red", "Frente a", "Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Valor p", "Corregido"]
-    assert rows[0] == ["a", "b", "−0,5000", "[−0,7000; −0,3000]", "p = 0,0200", "p = 0,0400"]
+    assert header == ["Red", "Frente a", "Pérdida, diferencia", "Pérdida, intervalo del 95 %", "Gana", "Valor p",
+                      "Corregido", "Cambios de signo"]  # fmt: skip
+    assert rows[0] == ["a", "b", "−0,5000", "[−0,7000; −0,3000]", "4 de 5", "p = 0,0200", "p = 0,0400", "p = 0,1250"]
     assert rows[1][0] == "c"
-    assert rows[1][4:] == ["p < 0,0001"] * 2
+    assert rows[1][5:7] == ["p < 0,0001"] * 2
 
 
 def test_curves_are_what_is_drawn_epoch_by_epoch():

@@ -87,6 +87,9 @@ def test_one_seed_proves_nothing():
     """Con una sola semilla no hay intervalo, y la frase lo dice por grande que sea la diferencia."""
     sentence = words.verdict("el A", "el B", "loss", paired_difference([0.9], [0.1]), "en validación")
     assert sentence == "Con una sola semilla no hay intervalo, y nada prueba que el A y el B difieran en validación."
+    two = words.verdict("el A", "el B", "loss", paired_difference([0.9, 0.9], [0.1, 0.1001]), "en validación")
+    assert two.startswith("El A ")
+    assert two.endswith(", 2 semillas).")
 
 
 @pytest.mark.parametrize(
