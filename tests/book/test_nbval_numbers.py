@@ -89,8 +89,8 @@ CELLS = {
     "epoch, semilla": ("q3", "Época en que", ["0"], "entrenamiento, corriente", 12, 13, "época"),
     "ece": ("q2", "Error de calibración", ["0"], SOFTMAX, 0.004, 0.006, "calibración"),
     "confidence": ("q2", "Exactitud frente", [SOFTMAX], "Confianza", 1.9, 2.1, "probabilidad"),
-    "images": ("q1", CONFUSION, ["simple", "3"], "5", 20, 21, "imágenes"),
-    "images, columna": ("q2", "Exactitud frente", [SOFTMAX], "Imágenes", 20, 21, "imágenes"),
+    "images": ("q1", CONFUSION, ["simple", "3"], "5", 40, 41, "imágenes"),
+    "images, columna": ("q2", "Exactitud frente", [SOFTMAX], "Imágenes", 40, 41, "imágenes"),
 }
 SENTENCES = {
     "accuracy": ("q1", MARKDOWN, r"de prueba, la exactitud.*?\(diferencia de (\S+) puntos", 0.4, 0.6, "exactitud"),
@@ -117,8 +117,9 @@ SENTENCES = {
     "epoch": ("q3", MARKDOWN, r"entre las épocas (\d+) y", 12, 13, "época"),
     "epoch, segunda": ("q3", MARKDOWN, r"entre las épocas \d+ y (\d+)", 12, 13, "época"),
     "reaching": ("q3", HTML, r"<td>(\d) de 5, e", -2, -3, "semillas que llegan"),
-    "mcnemar": ("q1", MARKDOWN, r"acierta (\d+) imágenes", 25, 26, "imágenes que solo"),
-    "mcnemar, otro": ("q1", MARKDOWN, r"y el \w+, (\d+) imágenes \(McN", -25, -26, "imágenes que solo"),
+    "mcnemar": ("q1", MARKDOWN, r"acierta (\d+) imágenes", 60, 61, "imágenes que solo"),
+    "mcnemar, otro": ("q1", MARKDOWN, r"y el \w+, (\d+) imágenes \(McN", -60, -61, "imágenes que solo"),
+    "place": ("q4", MARKDOWN, r"el puesto (\d+)", 3, 4, "puesto"),
     "p": ("q1", MARKDOWN, r"p < (\S+?)\)", 0.15, 0.18, "valor p"),
     "late": ("q4", MARKDOWN, r"podrían mejorar:.*?, (\d) de", 4, 5, "semillas que acaban tarde"),
 }
