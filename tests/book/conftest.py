@@ -36,6 +36,7 @@ def audit():
 
     def judge(page, where, context=None):
         page.evaluate(AXE.axe_script)
+        assert page.evaluate("axe.version") == "4.14.1"
         rules = page.evaluate(
             "axe.getRules().filter(({ tags }) => !tags.includes('wcag2aaa')).map((rule) => rule.ruleId)"
         )

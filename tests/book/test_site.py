@@ -168,6 +168,16 @@ def test_figures_are_described(site):
         assert figure.select("details table") or not re.match(r"(Curva|Matri)", alt), alt
 
 
+@pytest.mark.parametrize("width", [1000, 1150, 1200, 1280])
+def test_buttons_hold_their_text(width, site, page):
+    """A ningún botón se le sale el texto, tampoco con el índice estrecho."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto((site / "q1.html").as_uri())
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth && one.checkVisibility())"
+    cut += ".map((one) => one.outerHTML)"
+    assert page.locator("button").evaluate_all(cut) == []
+
+
 def test_figures_follow_the_theme(site, page):
     """En el tema oscuro, ninguna figura es una losa blanca, salvo la que reproduce los colores de 2020."""
     for theme, dark in (("light", False), ("dark", True)):

@@ -56,6 +56,28 @@ def test_the_family_corrects_its_own_p_values():
     assert (narrow["outcome"] == "sin diferencia").all()
 
 
+@pytest.mark.parametrize(("name", "other", "how"), [("mejor", SIMPLE, "mejora a"), (SIMPLE, "mejor", "es peor que")])
+def test_a_comparison_is_read_from_either_side(name, other, how):
+    """Preguntada del revés, la misma comparación dice lo contrario, con las pérdidas en el orden de la pregunta."""
+    rows = table()
+    found = q4.family(rows, WITHOUT, "pedida", "mejor", FREE)
+    briefly, told = q4.against(rows, found, name, other, "la otra")
+    assert briefly == f"{how} la otra"
+    assert told.outcome == ("mejor" if name == "mejor" else "peor")
+    assert told.said == f"{how} la otra (pérdida de validación {loss(rows, name)} frente a {loss(rows, other)})"
+
+
+def test_gains_say_how_sure_they_are(monkeypatch):
+    """Lo que aportan las alfas se afirma, se da por probable o no se distingue, según su valor p."""
+    rows = table()
+    found = q4.family(rows, WITHOUT, "pedida", "mejor", FREE)
+    monkeypatch.setattr(words, "SURE", 1)
+    assert ", que sí se distingue de cero. Sin ellas da " in q4.gains(rows, found, "mejor", "mejor, sin alfas")
+    monkeypatch.setattr(words, "SURE", 0)
+    assert ", que parece distinguirse de cero." in q4.gains(rows, found, "mejor", "mejor, sin alfas")
+    assert ", que no se distingue de cero." in q4.gains(rows, found, "pedida", "pedida, sin alfas")
+
+
 def test_what_only_one_comparison_would_prove_is_a_tie():
     """Una diferencia significativa sola y no en su familia es un empate."""
     rows = table(**{"pedida, sin alfas": 0.35 + 0.0026})

@@ -118,6 +118,7 @@ def test_outcome_needs_an_interval_without_zero(low, high, lower, higher):
         ([None], "no llega con su única semilla"),
         ([4, 4, None], "llega con 2 de 3 semillas, en la época 4"),
         ([None, None], "no llega con ninguna de 2 semillas"),
+        ([3, 5], "llega con 2 de 2 semillas, entre las épocas 3 y 5"),
     ],
 )
 def test_epochs_reaching(epochs, text):
