@@ -31,8 +31,8 @@ MUTANTS = {  # cuaderno, archivo, lo que dice y lo que diría
     "época equivocada": ("q1", EVALUATION, "run.best(prefix + metric) for", "run.history[prefix + metric][-1] for"),
     "prueba y validación cambiadas": ("q1", EVALUATION, 'getattr(data, f"x_{split}"), getattr(data, f"y_{split}")',
         "data.x_val, data.y_val"),
-    "la respuesta de otro modelo": ("q1", "tarea4/report/q1.py", '(name, other) if found == "mejor"',
-        '(other, name) if found == "mejor"'),
+    "la respuesta de otro modelo": ("q1", "tarea4/report/q1.py", '(name, other) if loss.outcome == "mejor"',
+        '(other, name) if loss.outcome == "mejor"'),
     "una figura de otra ejecución": ("q1", "book/q1.ipynb", r'tables.curve_table(runs, \"loss\")',
         r'tables.curve_table({name: group[:3] for name, group in runs.items()}, \"loss\")'),
 }  # fmt: skip

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import execute
+import mutants
 import nbformat
 import papermill
 import provenance
@@ -174,3 +175,12 @@ def test_a_typed_number_is_found():
     assert typed_numbers("La exactitud llega a 0,9812 en prueba.")
     assert typed_numbers("Sube un 3 % con dropout.")
     assert not typed_numbers("En 2020 dio 0.9752. Dijo «97,5 %» y `0.08`.")
+
+
+@pytest.mark.parametrize("name", mutants.MUTANTS)
+def test_every_mutant_still_has_what_to_spoil(name):
+    """Lo que cambia cada programa equivocado de `mutants` está en el código de hoy, y cambiarlo lo cambia."""
+    _, file, old, new = mutants.MUTANTS[name]
+    text = (mutants.ROOT / file).read_text(encoding="utf-8")
+    assert old in text
+    assert text.replace(old, new, 1) != text

@@ -30,6 +30,14 @@ def test_warnings_stand_out():
     assert [tag.text for tag in shown.p.find_all()] == ["OJO, hay <b>"]
 
 
+def test_a_table_is_styled_and_titled():
+    """La tabla lleva su clase, un solo título, delante de la cabecera, y ningún borde suyo."""
+    made = html.table(pd.DataFrame({"a": ["<thead>"]}), "T").data
+    assert made.startswith('<div class="tabla"><table class="dataframe tarea4">\n  <caption>T</caption>\n<thead>')
+    assert made.count("<caption>") == 1
+    assert "&lt;thead&gt;" in made
+
+
 def test_tables_escape_their_texts():
     """Ningún texto llega a la página como HTML: ni el título, ni un encabezado, ni una celda."""
     shown = html.table(pd.DataFrame({"<b>": ["<script>"]}), "<i>").data

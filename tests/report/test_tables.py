@@ -284,6 +284,28 @@ def test_claims_are_a_table():
     assert cells(made) == [["En 2020", "Hoy", "Desenlace"], ["a", "b", "se confirma"], ["c", "d", "se refuta"]]
 
 
+def test_the_lines_of_a_network():
+    """Las líneas de Keras de la red de 2020, como se escribirían: de cada capa, lo que no es de costumbre."""
+    assert (
+        tables.keras_code(models.try_02()).data
+        == """```python
+model = keras.Sequential([
+    keras.Input((784,)),
+    layers.Dropout(0.2),
+    layers.Dense(40, activation="relu"),
+    layers.BatchNormalization(),
+    layers.Activation(activation="relu"),
+    layers.Dense(50, activation="relu"),
+    layers.Dense(15, activation="relu", activity_regularizer=regularizers.L1L2(l1=7e-14)),
+    layers.Dense(15, activation="relu", activity_regularizer=regularizers.L1L2(l2=3e-15)),
+    layers.Dense(10, activation="softmax"),
+])
+model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+```"""
+    )
+    assert "layers.Dense(10)," in tables.keras_code(models.plain((5,), output="linear")).data
+
+
 def test_summary_counts_parameters():
     """El resumen de la variante impresa en 2020: sus capas, y 34 535 = 34 455 que se entrenan + 80 que no."""
     shown = tables.summary(models.printed_variant())
