@@ -41,7 +41,9 @@ KINDS = {
     # En potencias de diez: lo que dan las alfas de 2020, que es lo que activan las redes, se movió 0,01.
     "penalty": Kind("pena, en potencias de diez", 0.1, 0.1, r"\bda l1 = ¤|da l1 = # y l2 = ¤|tendría que ser ¤"),
     # Una semilla junto al umbral cae a un lado o a otro: se movió 2. El desenlace va en palabras.
-    "reaching": Kind("semillas que llegan o ganan", 2, 2, r"(?:llega|gana) con ¤ de|^ ?¤ de # ,", titles=r"gana$"),
+    "reaching": Kind("semillas que llegan", 2, 2, r"llega con ¤ de|^ ?¤ de # ,"),
+    # Entre dos redes que no se distinguen, cuál gana con cada semilla es casi cara o cruz: se movió 3.
+    "wins": Kind("semillas con que gana", 6, 6, r"gana con ¤ de", titles=r"gana$"),
     # De diez, cuántas eligen una de las últimas épocas de una curva casi plana: se movió 2.
     "late": Kind("semillas que acaban tarde", 4, 4, r"podrían mejorar :[^.]*, ¤ de #"),
     # Imágenes que solo acierta uno de dos modelos: se movió 29.

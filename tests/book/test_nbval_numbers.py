@@ -119,6 +119,7 @@ SENTENCES = {
     "reaching": ("q3", HTML, r"<td>(\d) de 5, e", -2, -3, "semillas que llegan"),
     "mcnemar": ("q1", MARKDOWN, r"acierta (\d+) imágenes", 60, 61, "imágenes que solo"),
     "mcnemar, otro": ("q1", MARKDOWN, r"y el \w+, (\d+) imágenes \(McN", -60, -61, "imágenes que solo"),
+    "wins": ("q1", MARKDOWN, r"gana con (\d+) de", -6, -7, "semillas con que gana"),
     "place": ("q4", MARKDOWN, r"el puesto (\d+)", 3, 4, "puesto"),
     "p": ("q1", MARKDOWN, r"p < (\S+?)\)", 0.15, 0.18, "valor p"),
     "late": ("q4", MARKDOWN, r"podrían mejorar:.*?, (\d) de", 4, 5, "semillas que acaban tarde"),
