@@ -142,6 +142,13 @@ def answer(
     return Answer(f"{asked} {asked_briefly}; {best} {briefly}", f"{first}\n\n{second}")
 
 
+def origin(grid: pd.DataFrame, trials: pd.DataFrame) -> str:
+    """Entre cuántos ajustes guardados se eligió la mejor red; nada, si con estos datos no hay ninguno."""
+    n = len(grid.drop_duplicates(["dropout", "alpha_l1", "alpha_l2"]))
+    told = f"Se eligió con otras semillas, entre los {n} ajustes de una rejilla y los {len(trials)} de una búsqueda."
+    return told if n else ""
+
+
 def deceived(trials: pd.DataFrame, searching: int) -> pd.DataFrame:
     """De cada ajuste al azar, la pérdida con la semilla que busca (`search`) y la media de las demás (`fresh`)."""
     setting = ["dropout", "log10_alpha_l1", "log10_alpha_l2"]

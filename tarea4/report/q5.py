@@ -118,9 +118,9 @@ def log_reading(found: dict[tuple[str, int], list[Run]], log: pd.DataFrame = LOG
     most = max(counts.values())
     fitting = [name for name, n in counts.items() if n == most]
     if most == len(MEASURES_2020):
-        said = f"De las {len(counts)} combinaciones, {plural(len(fitting), 'da', 'dan')} las cuatro cifras del registro"
+        said = f"De las {len(counts)} combinaciones, {plural(len(fitting), 'da', 'dan')} todas las cifras del registro"
     else:
-        said = f"Ninguna de las {len(counts)} combinaciones da las cuatro cifras del registro; las que más dan, {most}"
+        said = f"Ninguna de las {len(counts)} combinaciones da todas las cifras del registro; las que más dan, {most}"
     return f"{said}: {'; '.join(fitting)}."
 
 

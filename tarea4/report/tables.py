@@ -4,7 +4,6 @@ Con `caption` son HTML; las demás son los números de una figura, para `tarea4.
 semillas va como media y desviación típica, con los modelos en el orden en que llegan.
 """
 
-import re
 from collections.abc import Callable, Sequence
 
 import keras
@@ -155,13 +154,12 @@ def sweep_table(tables: dict[str, pd.DataFrame], index: str, show: Callable[[flo
 
 
 def capacity_table(runs: dict[str, list[Run]], reached: pd.DataFrame, sizes: dict[str, int], caption: str) -> HTML:
-    arrives, rows = reached.groupby(["model", "sense"])["epoch"].agg(epochs_reaching), []
+    arrives, rows = reached.groupby(["model", "sense"])["epoch"].agg(epochs_reaching, brief=True), []
     for name in sorted(runs, key=lambda name: (name.count("-"), sizes[name])):
         row = {"Capas": name.count("-") + 1, "Red": name, "Parámetros": number(sizes[name], 0)}
         for sense, label in {"train_": "evaluada", "": "corriente"}.items():
             least = mean_and_spread([min(run.history[f"{sense}loss"]) for run in runs[name]])
-            when = re.sub(r"^(?:no )?llega con (?=\d|ninguna)| semillas", "", arrives[name, sense])
-            row |= {f"Según la {label}": when, f"Pérdida menor, {label}": least}
+            row |= {f"Según la {label}": arrives[name, sense], f"Pérdida menor, {label}": least}
         rows.append(row | {"Pérdida, validación": mean_and_spread([run.best("val_loss") for run in runs[name]])})
     return table(pd.DataFrame(rows), caption)
 

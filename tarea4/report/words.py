@@ -83,14 +83,19 @@ def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparis
     return f"Estas semillas no distinguen, por la {what} {where}, {name} y {other} {support}."
 
 
-def epochs_reaching(epochs: Sequence[int]) -> str:
-    """En qué épocas se alcanzó un umbral, NA si no: «llega con 3 de 5 semillas, entre las épocas 12 y 15»."""
+def epochs_reaching(epochs: Sequence[int], *, brief: bool = False) -> str:
+    """En qué épocas se alcanzó un umbral, NA si no: «llega con 3 de 5 semillas, entre las épocas 12 y 15».
+
+    Con `brief`, como cabe en una celda: «3 de 5, entre las épocas 12 y 15».
+    """
     reached, n = [epoch for epoch in epochs if pd.notna(epoch)], len(epochs)
+    share = f"{len(reached) or 'ninguna'} de {n}{'' if brief else ' semillas'}" if n > 1 else "su única semilla"
+    share = share if brief and n > 1 else f"{'' if reached else 'no '}llega con {share}"
     if not reached:
-        return f"no llega con ninguna de {n} semillas" if n > 1 else "no llega con su única semilla"
+        return share
     first, last = min(reached), max(reached)
     when = f"en la época {first}" if first == last else f"entre las épocas {first} y {last}"
-    return f"llega con {f'{len(reached)} de {n} semillas' if n > 1 else 'su única semilla'}, {when}"
+    return f"{share}, {when}"
 
 
 def days(dates: Iterable[date]) -> str:

@@ -29,12 +29,14 @@ def screen(request, chromium):
 
 @pytest.fixture
 def audit():
-    """Lo que se exige de una página: que axe no encuentre nada y que nada la haga desplazarse de lado.
+    """Lo que se exige de una página: el tema que se pide, que axe no encuentre nada y que no se desplace de lado.
 
     Con todas sus reglas, también las experimentales, salvo las del nivel AAA.
     """
 
     def judge(page, where, context=None):
+        dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        assert page.locator("html").get_attribute("data-theme") == ("dark" if dark else "light"), where
         page.evaluate(AXE.axe_script)
         assert page.evaluate("axe.version") == "4.14.1"
         rules = page.evaluate(

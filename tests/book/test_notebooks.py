@@ -1,5 +1,6 @@
 """Lo que se publica en los cinco cuadernos: ejecutados, limpios, descritos y breves."""
 
+import ast
 import copy
 import re
 from pathlib import Path
@@ -179,8 +180,22 @@ def test_a_typed_number_is_found():
 
 @pytest.mark.parametrize("name", mutants.MUTANTS)
 def test_every_mutant_still_has_what_to_spoil(name):
-    """Lo que cambia cada programa equivocado de `mutants` está en el código de hoy, y cambiarlo lo cambia."""
+    """Lo que cambia cada programa equivocado de `mutants` está en el código de hoy, y lo que queda se puede leer."""
     _, file, old, new = mutants.MUTANTS[name]
     text = (mutants.ROOT / file).read_text(encoding="utf-8")
     assert old in text
-    assert text.replace(old, new, 1) != text
+    spoiled = text.replace(old, new, 1)
+    assert spoiled != text
+    compile(spoiled, file, "exec") if file.endswith(".py") else nbformat.reads(spoiled, as_version=4)
+
+
+def test_a_name_is_given_in_one_cell(notebook):
+    """Ningún nombre se pone en dos celdas: volver a una anterior no encuentra otra cosa con el suyo."""
+    given = {}
+    for cell in code(notebook):
+        for node in ast.parse(cell.source).body:
+            for target in getattr(node, "targets", [getattr(node, "target", None)]):
+                for each in ast.walk(target) if target else ():
+                    if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store) and not each.id.startswith("_"):
+                        given.setdefault(each.id, set()).add(cell.id)
+    assert {name: cells for name, cells in given.items() if len(cells) > 1} == {}

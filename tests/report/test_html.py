@@ -21,6 +21,9 @@ def test_figure_carries_its_description():
     assert shown.details.summary.text == "Los números de la figura"
     assert [shown.details.caption.text, shown.details.th.text, shown.details.td.text] == ["a < b", "x", "0,1"]
     assert "<details" not in html.figure(figure, "pie", "texto").data
+    assert shown.figure["class"] == ["tarea4"]
+    tall, _ = new_figure(9)
+    assert '<figure class="tarea4 alta">' in html.figure(tall, "pie", "texto").data
 
 
 def test_warnings_stand_out():

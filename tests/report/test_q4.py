@@ -258,6 +258,15 @@ def test_lines_are_alpha_times_the_activity():
     assert list(found["penalización l1"].index) == [1e-15, 1.0]
 
 
+def test_the_best_comes_from_what_is_stored():
+    """Cuenta cada ajuste de la rejilla una vez, con todas sus semillas, y cada ensayo; sin nada, calla."""
+    point = {"dropout": 0.1, "alpha_l1": 0.0, "alpha_l2": 0.0}
+    grid = pd.DataFrame([point | change | {"seed": s} for change in ({}, {"alpha_l2": 0.1}) for s in (1, 2, 3)])
+    said = q4.origin(grid, pd.DataFrame({"number": range(5)}))
+    assert said == "Se eligió con otras semillas, entre los 2 ajustes de una rejilla y los 5 de una búsqueda."
+    assert q4.origin(grid.head(0), grid.head(0)) == ""
+
+
 def test_the_place_counts_who_does_better():
     """El puesto es uno más que los ajustes guardados con menos pérdida."""
     points = pd.DataFrame({"val_loss": [0.3, 0.1, 0.2]})

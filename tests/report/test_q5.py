@@ -152,11 +152,11 @@ def test_the_networks_that_could_have_left_the_log():
     some, none = runs(loss=1), runs(**dict.fromkeys(log, 1))
     assert [q5.inside(each, log) for each in (some, runs(), none)] == [3, 4, 0]
     assert q5.log_reading({("a", 32): some, ("a", 64): runs(), ("b", 32): none, ("b", 64): runs()}, log) == (
-        "De las 4 combinaciones, 2 dan las cuatro cifras del registro: a, lotes de 64; b, lotes de 64."
+        "De las 4 combinaciones, 2 dan todas las cifras del registro: a, lotes de 64; b, lotes de 64."
     )
-    assert ", 1 da las cuatro cifras" in q5.log_reading({("a", 32): some, ("b", 32): runs()}, log)
+    assert ", 1 da todas las cifras" in q5.log_reading({("a", 32): some, ("b", 32): runs()}, log)
     assert q5.log_reading({("a", 32): some, ("b", 32): none}, log) == (
-        "Ninguna de las 2 combinaciones da las cuatro cifras del registro; las que más dan, 3: a, lotes de 32."
+        "Ninguna de las 2 combinaciones da todas las cifras del registro; las que más dan, 3: a, lotes de 32."
     )
 
 

@@ -123,6 +123,8 @@ def test_outcome_needs_an_interval_without_zero(low, high, lower, higher):
 )
 def test_epochs_reaching(epochs, text):
     """Con cuántas semillas se llega a un umbral, y de qué época a cuál, en orden; también si no se llega."""
+    brief = text if len(epochs) == 1 else text.removeprefix("no ").removeprefix("llega con ").replace(" semillas", "")
+    assert words.epochs_reaching(epochs, brief=True) == brief
     assert words.epochs_reaching(pd.Series(epochs, dtype="Int64")) == text
 
 
