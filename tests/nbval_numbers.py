@@ -50,6 +50,8 @@ KINDS = {
     "mcnemar": Kind("imágenes que solo acierta un modelo", 60, 60, r"acierta ¤ im|que el otro falla , y el \S+ , ¤ im"),
     # El que ocuparía una pérdida media entre las guardadas: se movió 1.
     "place": Kind("puesto", 3, 3, r"el puesto ¤"),
+    # En puntos, lo que reúne un décimo de los píxeles.
+    "share": Kind("reparto de los pesos, en puntos", 1, 1.5, "", r"reúne", r"los pesos de la primera"),
     # No varían: hiperparámetros, semillas, tamaños y, como todo «Más allá», las temperaturas, que están guardadas.
     "exact": Kind(
         "exacta", 0, 0, r"(?:dropout|=|semilla|intervalo del|ensayo) ¤|¤ (?:semillas?|parámetros)\b",
@@ -82,7 +84,8 @@ OUTCOME = frozenset(re.findall(r"\S+", """
     mejora empeora nota distingue distinguen distinguirse confirma confirmarse refuta refutarse deciden superado
     alcanzado además acierta acierte más ve , ; . : **
 """))  # fmt: skip
-POINTS = {"accuracy", "confidence"}  # con más de dos decimales son fracciones, y la tolerancia, cien veces menor
+# Con más de dos decimales son fracciones, y la tolerancia, cien veces menor.
+POINTS = {"accuracy", "confidence", "share"}
 ONE_SEED = re.compile(r"\bde ¤ a #|\bde # a ¤|épocas? ¤|épocas # y ¤|semilla #")
 WORDS, TITLES = (
     re.compile("|".join(f"(?P<{name}>{kind[i]})" for name, kind in KINDS.items() if kind[i]), re.IGNORECASE)

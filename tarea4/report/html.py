@@ -22,11 +22,12 @@ def note(text: str) -> HTML:
     return HTML(f"<p>{'; '.join(f'<strong>{part}</strong>' if warns else part for part, warns in parts)}</p>")
 
 
-def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = None) -> HTML:
-    """Figura en SVG con pie, texto alternativo y, plegados, los números que dibuja (`numbers`), si se dan."""
+def figure(fig: Figure, caption: str, alt: str, numbers: pd.DataFrame | None = None, name: str = "") -> HTML:
+    """Figura en SVG con pie, texto alternativo y, plegados, los números que dibuja; `name`, por el que se la cita."""
     source = f"data:image/svg+xml;base64,{base64.b64encode(fig._repr_svg_().encode()).decode()}"
     picture = f'<img src="{source}" alt="{html.escape(alt)}"><figcaption>{html.escape(caption)}</figcaption>'
     if numbers is not None:
         picture += f"<details><summary>Los números de la figura</summary>{table(numbers, caption).data}</details>"
     tall = " alta" if fig.get_figheight() > 1.2 * fig.get_figwidth() else ""
-    return HTML(f'<figure class="tarea4{tall}">{picture}</figure>')
+    cited = f' id="{name}"' if name else ""
+    return HTML(f'<figure class="tarea4{tall}"{cited}>{picture}</figure>')

@@ -113,6 +113,24 @@ def digits(
 
 
 @STYLED
+def first_layers(weights: dict[str, np.ndarray], *, columns: int = 5) -> Figure:
+    """Los pesos (m, alto, ancho) de la primera capa de cada red, una imagen por unidad y un solo color para todas."""
+    limit = max(float(np.quantile(np.abs(each), 0.999)) for each in weights.values())
+    tiles = {name: [np.pad(unit, 1, constant_values=np.nan) for unit in each] for name, each in weights.items()}
+    rows = max(-(-len(each) // columns) for each in tiles.values())
+    height, width = next(iter(tiles.values()))[0].shape
+    figure, axes = axes_grid(len(tiles), 2, WIDTH / 2, WIDTH / 2 * rows * height / (columns * width) + 0.5)
+    for axis, (name, each) in zip(axes, tiles.items(), strict=True):
+        blank = [np.full((height, width), np.nan)] * (rows * columns - len(each))
+        mosaic = np.block([[*(each + blank)[row * columns : (row + 1) * columns]] for row in range(rows)])
+        mesh = axis.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+        axis.set(title=name, xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    figure.colorbar(mesh, ax=axes, location="bottom", aspect=40, label="peso", format=lambda value, _: comma(value))
+    return figure
+
+
+@STYLED
 def reliability(calibrations: dict[str, Calibration]) -> Figure:
     """Diagrama de fiabilidad: exactitud frente a confianza por tramos; la mancha de un punto crece con sus imágenes."""
     figure, axis = new_figure(3.9, xlabel="confianza (%)", ylabel="exactitud (%)")

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import keras
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -89,6 +90,35 @@ def gap_reading(fitted: pd.DataFrame, name: str = "simple", other: str = "regula
     wider = {"mejor": f"{seems} la del {name}", "peor": f"{seems} la del {other}"}.get(found)
     difference = f"diferencia de pérdida de {number(paired.mean_difference)}{_bounds(paired, 4)}"
     return f"{text} En la última, {wider or 'estas semillas no las distinguen'} ({difference})."
+
+
+def first_layer(model: keras.Sequential) -> np.ndarray:
+    """Los pesos (unidades, entradas) de la primera capa densa de una red."""
+    return next(weight for weight in model.get_weights() if weight.ndim == 2).T
+
+
+def concentration(runs_by_name: dict[str, list[Run]]) -> pd.DataFrame:
+    """Por entrenamiento, `share`: qué parte de los pesos de una unidad, sin signo, reúne un décimo de los píxeles."""
+    rows = []
+    for name, run in ((name, run) for name, runs in runs_by_name.items() for run in runs):
+        weights = np.sort(np.abs(first_layer(run.model)))
+        share = weights[:, -max(1, weights.shape[1] // 10) :].sum(axis=1) / weights.sum(axis=1)
+        rows.append({"model": name, "seed": run.seed, "share": float(share.mean())})
+    return pd.DataFrame(rows)
+
+
+def concentration_reading(shares: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> str:
+    """En cuál de las redes están más juntos los pesos de la primera capa, y cuánto."""
+    by_model = shares.groupby("model", sort=False)["share"].agg(mean_and_spread, 2, 100)
+    told = "; en una del ".join(f"{model}, el {share}\xa0%" for model, share in by_model.items())
+    text = f"La décima parte de los píxeles reúne, en una unidad del {told}. Con los pesos iniciales sería el 19\xa0%."
+    if len(by_model) < 2 or shares["seed"].nunique() < 2:
+        return text
+    paired = compare(shares.assign(share=100 * shares["share"]), name, other, "share")
+    found, seems = outcome(paired), settled(paired.p_value, "están", "parecen")
+    closer = {"mejor": f"{seems} más juntos los del {name}", "peor": f"{seems} más juntos los del {other}"}.get(found)
+    difference = f"lo que reúne difiere en {number(paired.mean_difference, 2)} puntos{_bounds(paired, 2)}"
+    return f"{text} {(closer or 'estas semillas no los distinguen').capitalize()} ({difference})."
 
 
 def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> Answer:

@@ -17,6 +17,7 @@ from pybtex.database import Entry, Person, parse_file
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+from tarea4.report import drawing, html
 from tarea4.report.record import source_digest
 
 BOOK = Path(__file__).parents[2] / "book"
@@ -299,3 +300,24 @@ def test_the_page_of_references_uses_the_style(tmp_path):
     )
     assert sum(" En " in text for text in shown) == sum("booktitle" in entry.fields for entry in entries.values())
     assert not [text for text in shown if re.search(r", and |\. In |\bvolume\b|editors", text)]
+
+
+def test_figures_are_counted_and_cited(tmp_path):
+    """Una figura se cita por su número en el libro; dos páginas pueden repetir nombre; la que falta se dice."""
+    config = yaml.safe_load((BOOK / "_config.yml").read_text("utf-8"))["sphinx"]["config"]
+    drawn, _ = drawing.new_figure(2)
+    shown = html.figure(drawn, "El pie.", "texto", name="brecha").data
+    cited = f"# Q\n\n```{{raw}} html\n{shown}\n```\n\nLa {{figura}}`brecha` y la {{figura}}`otra`.\n"
+    unnamed = f"```{{raw}} html\n{html.figure(drawn, 'Sin nombre.', 'texto').data}\n```\n"
+    (tmp_path / "q1.md").write_text(f"{cited}\n{unnamed}\n```{{toctree}}\nq2\n```\n", encoding="utf-8")
+    (tmp_path / "q2.md").write_text(cited, encoding="utf-8")
+    overrides = {name: config[name] for name in ("numfig", "numfig_format", "language")}
+    overrides |= {"extensions": ["myst_parser", "figures"], "root_doc": "q1"}
+    Sphinx(tmp_path, None, tmp_path / "html", tmp_path, "html", overrides, status=None, warning=None).build()
+    pages_shown = {"q1": ["Figura 1. El pie.", "Figura 2. Sin nombre."], "q2": ["Figura 3. El pie."]}
+    for page, captions in pages_shown.items():
+        soup = BeautifulSoup((tmp_path / "html" / f"{page}.html").read_text("utf-8"), "html.parser")
+        assert [figure.figcaption.text for figure in soup("figure")] == captions
+        assert f"La {captions[0].split('.')[0].lower()} y la figura que falta aquí." in soup.text
+        (cited,) = soup.select("p a.reference[href^='#']")
+        assert soup.find(id=cited["href"][1:]).figcaption.text == captions[0]

@@ -89,6 +89,7 @@ CELLS = {
     "epoch, semilla": ("q3", "Época en que", ["0"], "entrenamiento, corriente", 12, 13, "época"),
     "ece": ("q2", "Error de calibración", ["0"], SOFTMAX, 0.004, 0.006, "calibración"),
     "confidence": ("q2", "Exactitud frente", [SOFTMAX], "Confianza", 1.9, 2.1, "probabilidad"),
+    "share": ("q1", "Los pesos de la primera", ["0"], "regularizado", 1.4, 1.6, "reparto"),
     "images": ("q1", CONFUSION, ["simple", "3"], "5", 40, 41, "imágenes"),
     "images, columna": ("q2", "Exactitud frente", [SOFTMAX], "Imágenes", 40, 41, "imágenes"),
 }
@@ -121,6 +122,8 @@ SENTENCES = {
     "mcnemar, otro": ("q1", MARKDOWN, r"y el \w+, (\d+) imágenes \(McN", -60, -61, "imágenes que solo"),
     "wins": ("q1", MARKDOWN, r"gana con (\d+) de", -6, -7, "semillas con que gana"),
     "place": ("q4", MARKDOWN, r"el puesto (\d+)", 3, 4, "puesto"),
+    "share": ("q1", MARKDOWN, r"del simple, el (\S+) ±", 0.9, 1.1, "reparto"),
+    "share, intervalo": ("q1", MARKDOWN, r"difiere en \S+ puntos, intervalo del 95\s% \[(\S+);", 0.9, 1.1, "reparto"),
     "p": ("q1", MARKDOWN, r"p < (\S+?)\)", 0.15, 0.18, "valor p"),
     "late": ("q4", MARKDOWN, r"podrían mejorar:.*?, (\d) de", 4, 5, "semillas que acaban tarde"),
 }

@@ -65,11 +65,13 @@ def test_every_cell_can_run_twice_and_the_notebook_again(name, other_data):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     values = COMMON | PARAMETERS[name] | {"data_path": str(other_data)}
     mine = nbformat.v4.new_code_cell("\n".join(f"{key} = {value!r}" for key, value in values.items()))
-    cells = [code[0], mine, *(each for cell in code[1:] for each in (cell, cell)), code[0], mine]
-    again = nbformat.v4.new_notebook(cells=[*map(copy.deepcopy, cells), *(copy.deepcopy(code[1]) for _ in range(2))])
-    again.cells.insert(-1, nbformat.v4.new_code_cell("alfa_l1 = 1e-4"))
-    for cell, unique in zip(again.cells, range(1000), strict=False):
-        cell.id = f"celda-{unique}"
+    unknown = nbformat.v4.new_code_cell("alfa_l1 = 1e-4")
+    twice = [each for cell in code[1:] for each in (cell, cell)]
+    cells = [code[0], mine, *twice, code[0], mine, code[1], unknown, code[1]]
+    again = nbformat.v4.new_notebook()
+    again.cells = [*map(copy.deepcopy, cells)]
+    for i, cell in enumerate(again.cells):
+        cell.id = f"celda-{i}"
     with pytest.raises(CellExecutionError, match="parámetro desconocido 'alfa_l1'"):
         NotebookClient(again, kernel_name="python3", resources={"metadata": {"path": str(BOOK)}}).execute()
     *_, accepted, _, refused = again.cells

@@ -4,6 +4,7 @@ En todas las tablas la prueba contradice a la validación, y una semilla pesa m�
 """
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,36 @@ def test_q1_gaps_are_by_epoch_and_seed():
         for epoch in range(1, 6):
             losses = (run.history[f"{sense}_loss"][epoch - 1] for sense in ("val", "train"))
             assert found["a"].loc[epoch, run.seed] == pytest.approx(np.subtract(*losses))
+
+
+def test_q1_counts_the_weights_of_the_first_layer():
+    """De cada unidad, y no de todas juntas ni de otra capa, lo que reúne un décimo de sus píxeles, sin signo."""
+    kernel = np.full((20, 2), 0.5)
+    kernel[[3, 7], 0] = -20.5, 20  # dos píxeles de veinte: 40,5 de los 49,5 de la primera unidad; 1 de 10 de la otra
+    model = SimpleNamespace(get_weights=lambda: [np.zeros(2), kernel, np.ones(2), np.ones((2, 3))])
+    np.testing.assert_array_equal(q1.first_layer(model), kernel.T)
+    found = q1.concentration({"a": [SimpleNamespace(model=model, seed=4)]})
+    assert found[["model", "seed"]].values.tolist() == [["a", 4]]
+    assert found["share"].tolist() == pytest.approx([(40.5 / 49.5 + 1 / 10) / 2])
+
+
+def test_q1_reads_the_first_layer():
+    """En cuál están más juntos los pesos, en puntos, si las semillas lo ven y hay con qué comparar."""
+    rows = measured({"simple": {"share": 0.27}, "regularizado": {"share": 0.31}})
+    percents = rows.groupby("model", sort=False)["share"].agg(words.mean_and_spread, 2, 100)
+    text = q1.concentration_reading(rows)
+    assert text.startswith(
+        f"La décima parte de los píxeles reúne, en una unidad del simple, el {percents['simple']}\xa0%; en una del "
+        f"regularizado, el {percents['regularizado']}\xa0%. Con los pesos iniciales sería el 19\xa0%. Están más juntos "
+        "los del regularizado (lo que reúne difiere en 4,00 puntos, intervalo del 95"
+    )
+    turned = rows.assign(model=rows["model"].map({"simple": "regularizado", "regularizado": "simple"}))
+    assert "Están más juntos los del simple (lo que reúne difiere en −4,00 puntos" in q1.concentration_reading(turned)
+    assert "Estas semillas no los distinguen (" in q1.concentration_reading(
+        measured({"simple": {"share": 0.27}, "regularizado": {"share": 0.27}})
+    )
+    for few in (rows[rows["model"] == "simple"], rows[rows["seed"] == 3]):
+        assert q1.concentration_reading(few).endswith("sería el 19\xa0%.")
 
 
 def test_q1_reads_the_gap():

@@ -23,7 +23,7 @@ def test_figure_carries_its_description():
     assert "<details" not in html.figure(figure, "pie", "texto").data
     assert shown.figure["class"] == ["tarea4"]
     tall, _ = new_figure(9)
-    assert '<figure class="tarea4 alta">' in html.figure(tall, "pie", "texto").data
+    assert '<figure class="tarea4 alta" id="brecha">' in html.figure(tall, "pie", "texto", name="brecha").data
 
 
 def test_warnings_stand_out():

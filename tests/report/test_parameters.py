@@ -176,7 +176,7 @@ def test_parameters_of_a_type_admit_the_same():
                 assert (said, field.metadata[:1]) == (allowed(first), first.metadata[:1]), name
 
 
-@pytest.mark.parametrize(("chapter", "schema"), zip(("q1", "q2", "q3", "q4", "q5"), SCHEMAS, strict=True))
+@pytest.mark.parametrize(("chapter", "schema"), [*zip(("q1", "q2", "q3", "q4", "q5"), SCHEMAS, strict=True)])
 def test_comments_of_the_notebooks_are_the_meanings(chapter, schema):
     """El comentario de cada parámetro en su cuaderno es su significado, y la celda no tiene otros ni le faltan."""
     cell = papermill.inspect_notebook(f"{BOOK}/{chapter}.ipynb")

@@ -116,6 +116,10 @@ FIGURES = {
     "dígitos": lambda: plots.digits(*make_digits(10, 28, 28)),
     "dígitos apaisados": lambda: plots.digits(*make_digits(3, 8, 20)),
     "ningún dígito": lambda: plots.digits(*make_digits(0, 28, 28)),
+    "primera capa": lambda: plots.first_layers(
+        {"simple": make_digits(40, 28, 28)[0], "otra": make_digits(3, 28, 28)[0]}
+    ),
+    "primera capa apaisada": lambda: plots.first_layers({"simple": -make_digits(7, 8, 20)[0]}),
     "fiabilidad": lambda: plots.reliability({"simple": make_calibration(0), "regularizado": make_calibration(1)}),
     "intervalos": lambda: plots.intervals(make_table(), "test_accuracy", references={"2020": 0.9752}),
     "tiempos": lambda: plots.intervals(make_table(), "seconds"),
@@ -244,6 +248,20 @@ def test_the_matrix_of_2020_is_in_jet():
         mesh = plots.confusion_matrices({"a": make_matrix(3, 9)}, as_in_2020=as_in_2020).axes[0].collections[0]
         assert mesh.cmap.name == cmap
         assert mesh.norm(50) == pytest.approx(middle)
+
+
+def test_the_first_layer_is_drawn_unit_by_unit():
+    """Cada unidad, en su sitio, fila a fila; el color es el mismo para todas las redes, y el cero, blanco."""
+    ours, theirs = make_digits(7, 4, 6)[0] - 0.5, 0.1 * make_digits(2, 4, 6)[0]
+    figure = plots.first_layers({"simple": ours, "otra": theirs}, columns=5)
+    first, second = (axis.images[0] for axis in figure.axes[:2])
+    tiles = first.get_array().filled(np.nan)
+    assert tiles.shape == (2 * 6, 5 * 8)  # cada unidad, con un píxel de margen
+    np.testing.assert_array_equal(tiles[6:12, 8:16][1:-1, 1:-1], ours[6])
+    np.testing.assert_array_equal(second.get_array().filled(np.nan)[:6, 8:16][1:-1, 1:-1], theirs[1])
+    assert np.isnan(tiles[6:, 16:]).all()
+    assert first.get_clim() == second.get_clim() == pytest.approx((-first.norm.vmax, first.norm.vmax))
+    assert 0.4 < first.norm.vmax <= np.abs(ours).max()
 
 
 @pytest.mark.parametrize(("metric", "scale"), [("loss", 1), ("accuracy", 100)])
