@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import keras
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -92,33 +91,17 @@ def gap_reading(fitted: pd.DataFrame, name: str = "simple", other: str = "regula
     return f"{text} En la última, {wider or 'estas semillas no las distinguen'} ({difference})."
 
 
-def first_layer(model: keras.Sequential) -> np.ndarray:
-    """Los pesos (unidades, entradas) de la primera capa densa de una red."""
-    return next(weight for weight in model.get_weights() if weight.ndim == 2).T
-
-
-def concentration(runs_by_name: dict[str, list[Run]]) -> pd.DataFrame:
-    """Por entrenamiento, `share`: qué parte de los pesos de una unidad, sin signo, reúne un décimo de los píxeles."""
-    rows = []
-    for name, run in ((name, run) for name, runs in runs_by_name.items() for run in runs):
-        weights = np.sort(np.abs(first_layer(run.model)))
-        share = weights[:, -max(1, weights.shape[1] // 10) :].sum(axis=1) / weights.sum(axis=1)
-        rows.append({"model": name, "seed": run.seed, "share": float(share.mean())})
-    return pd.DataFrame(rows)
-
-
-def concentration_reading(shares: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> str:
-    """En cuál de las redes están más juntos los pesos de la primera capa, y cuánto."""
-    by_model = shares.groupby("model", sort=False)["share"].agg(mean_and_spread, 2, 100)
-    told = "; en una del ".join(f"{model}, el {share}\xa0%" for model, share in by_model.items())
-    text = f"La décima parte de los píxeles reúne, en una unidad del {told}. Con los pesos iniciales sería el 19\xa0%."
-    if len(by_model) < 2 or shares["seed"].nunique() < 2:
-        return text
-    paired = compare(shares.assign(share=100 * shares["share"]), name, other, "share")
-    found, seems = outcome(paired), settled(paired.p_value, "están", "parecen")
-    closer = {"mejor": f"{seems} más juntos los del {name}", "peor": f"{seems} más juntos los del {other}"}.get(found)
-    difference = f"lo que reúne difiere en {number(paired.mean_difference, 2)} puntos{_bounds(paired, 2)}"
-    return f"{text} {(closer or 'estas semillas no los distinguen').capitalize()} ({difference})."
+def stopping_reading(runs_by_name: dict[str, list[Run]], name: str = "simple", other: str = "regularizado") -> str:
+    """Si a la primera red le basta con parar en su mejor época: qué pérdida de validación tiene entonces cada una."""
+    if not {name, other} <= runs_by_name.keys():
+        return "Con un solo modelo no hay con qué comparar."
+    epoch = round(np.mean([run.best_epoch for run in runs_by_name[name]]))
+    ours, theirs = (np.mean([r.history["val_loss"][epoch - 1] for r in runs_by_name[each]]) for each in (name, other))
+    enough = "Parar ahí no le basta" if theirs < ours else "Parar ahí le bastaría"
+    return (
+        f"En la época {epoch}, hacia la que el {name} da lo mejor, su pérdida de validación media es {number(ours)}, "
+        f"y la del {other}, {number(theirs)}. {enough}."
+    )
 
 
 def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regularizado", other: str = "simple") -> Answer:
@@ -135,7 +118,7 @@ def answer(measured: pd.DataFrame, fitted: pd.DataFrame, name: str = "regulariza
         text = f"**Una sola semilla no dice cuál es preferible.** Con ella, {shown}. {overfit}"
         return Answer("una sola semilla no dice cuál es preferible", text)
     accuracy, loss = (versus(measured, column, name, other) for column in ("test_accuracy", "val_loss"))
-    support = f"{accuracy.said} {loss.said}"
+    support = f"{loss.said} {accuracy.said}"
     if loss.outcome == "sin diferencia":
         choice = "estas semillas no dicen cuál es preferible"
         return Answer(choice, f"**{choice.capitalize()}.** {support}")
@@ -231,7 +214,7 @@ def disagreement(y: np.ndarray, predictions: dict[str, np.ndarray]) -> str:
     return (
         f"Con esta semilla, el modelo {name} acierta {plural(test.b, 'imagen', 'imágenes')} que el otro falla, y el "
         f"{other}, {plural(test.c, 'imagen', 'imágenes')} (McNemar, {p_text(test.p_value)}). Sobre {number(len(y), 0)} "
-        f"imágenes, el error estándar de la exactitud es de {number(100 * error, 2)} puntos."
+        f"imágenes, el error estándar de la exactitud es, como mucho, de {number(100 * error, 2)} puntos."
     )
 
 

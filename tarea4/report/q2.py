@@ -9,7 +9,7 @@ from scipy.special import softmax
 from tarea4.evaluation import predict
 from tarea4.report.claims import WHERE, Answer, Claim, compared
 from tarea4.report.parameters import Common, Integer, Sizes, meaning
-from tarea4.report.words import mean_and_spread, number, settled
+from tarea4.report.words import mean_and_spread, number, plural, settled
 from tarea4.statistics import calibration
 from tarea4.training import Run
 
@@ -110,7 +110,9 @@ def trust_read(trusted: pd.DataFrame) -> str:
     for name, group in trusted.groupby("model", sort=False):
         sure, unsure = (mean_and_spread(group[column], 2, 100) for column in ("sure", "unsure"))
         said.append(f"{name}, {sure} puntos en el tramo más seguro y {unsure} puntos en los demás")
-    return f"Confianza menos exactitud, en prueba: {'; '.join(said)}."
+    by_seed = trusted.pivot(index="seed", columns="model", values="ece")
+    wins = f"gana con {(by_seed[SIGMOID] < by_seed[SOFTMAX]).sum()} de {plural(len(by_seed), 'semilla')}"
+    return f"Confianza menos exactitud, en prueba: {'; '.join(said)}. En error de calibración, la segunda {wins}."
 
 
 def standing(measured: pd.DataFrame, split: str, names: list[str]) -> tuple[str, float | None]:

@@ -68,6 +68,14 @@ def least_losses(runs: dict[str, list[Run]], sizes: dict[str, int]) -> dict[str,
     return {group: pd.DataFrame(losses).T for group, losses in groups.items()}
 
 
+def read_smallest(reached: pd.DataFrame, sizes: dict[str, int]) -> str:
+    """La menor red que llega siempre, por número de capas, y entre qué anchuras se buscó."""
+    least, names = smallest(reached, sizes), sorted(reached["model"].unique(), key=len)
+    widths = ", ".join(map(str, sorted({int(name.split("-")[0]) for name in names})))
+    told = "; ".join(f"con {each}, {least.get(each, 'ninguna')}" for each in dict.fromkeys(map(depth, names)))
+    return f"Con anchuras de {widths}, la menor red que llega siempre, según las dos pérdidas, es: {told}."
+
+
 def read_curves(runs: list[Run]) -> str:
     """Las curvas de una red, leídas: qué hace cada pérdida de la época elegida a la última, media de las semillas."""
     ends = [[(run.best(key), run.history[key][-1]) for run in runs] for key in ("train_loss", "val_loss")]
@@ -84,7 +92,8 @@ def read_depth(runs: dict[str, list[Run]]) -> str:
         if len(set(sizes)) == 1 and (deeper := (*sizes, sizes[0])) in losses:
             pairs.setdefault(len(sizes), []).append(losses[deeper] < loss)
     told = "; ".join(f"la capa {n + 1}, con {sum(p)} de {plural(len(p), 'anchura')}" for n, p in sorted(pairs.items()))
-    return f"Añadir una capa igual de ancha baja la menor pérdida: {told or 'no hay con qué comparar'}."
+    told = told or "no hay con qué comparar"
+    return f"Añadir una capa igual de ancha baja la menor pérdida de entrenamiento: {told}."
 
 
 def claims(reached: pd.DataFrame, name: str) -> list[Claim]:

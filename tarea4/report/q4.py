@@ -9,7 +9,8 @@ import pandas as pd
 from tarea4.evaluation import predict
 from tarea4.report.claims import Answer, Claim, Judged, compared
 from tarea4.report.parameters import Regularised, Sizes, Studied, meaning
-from tarea4.report.words import in_test, number, scientific, settled
+from tarea4.report.words import in_test, number, outcome, scientific, settled
+from tarea4.statistics import compare
 
 NOTHING = "Con estos datos no hay nada guardado: solo se enseña lo que se entrena aquí."
 SIMPLE, TRY_02, OLD = "simple (Q3)", "Try 02", "respuesta de 2020"
@@ -117,7 +118,9 @@ def gains(measured: pd.DataFrame, found: pd.DataFrame, best: str, base: str) -> 
     moved = settled(alphas.p_value, "sí se distingue", "parece distinguirse")
     moved = "no se distingue" if alphas.outcome == "sin diferencia" else moved
     told += f", y las alfas, en {second}, que {moved} de cero."
-    return f"{told} Sin ellas da {in_test(measured, base)}."
+    without = compare(measured, best, base, "test_loss")
+    seen = "no se ve" if outcome(without) == "sin diferencia" else f"es de {number(without.mean_difference)}"
+    return f"{told} Sin ellas da {in_test(measured, base)}: en prueba, esa diferencia de pérdida {seen}."
 
 
 def place(points: pd.DataFrame, loss: float) -> str:
@@ -133,11 +136,12 @@ def answer(
     briefly, against_simple = against(measured, found, best, SIMPLE, "la red simple")
     rest = f"Da {in_test(measured, best)}. {gains(measured, found, best, without[best])}"
     if asked == best:
-        return Answer(f"{best} {briefly}", f"**Lo que se pide, {asked}, es {known}, y {against_simple.said}.** {rest}")
+        text = f"**El ajuste pedido, {asked}, es {known}, y {against_simple.said}.** {rest}"
+        return Answer(f"{best} {briefly}", text)
     base, called = (without[asked], "no poner alfas") if without[asked] not in (asked, best) else (best, known)
     also = "" if base == best else f" Además, {against(measured, found, asked, best, known)[1].said}."
     asked_briefly, against_base = against(measured, found, asked, base, called)
-    first = f"**Lo que se pide, {asked}, {against_base.said}.** Da {in_test(measured, asked)}.{also} {note}"
+    first = f"**El ajuste pedido, {asked}, {against_base.said}.** Da {in_test(measured, asked)}.{also} {note}"
     second = f"**{known.capitalize()} es {best}, y {against_simple.said}.** {rest}"
     return Answer(f"{asked} {asked_briefly}; {best} {briefly}", f"{first}\n\n{second}")
 

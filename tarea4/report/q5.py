@@ -45,6 +45,8 @@ def answer(measured: pd.DataFrame, base: str, layers: str | None, recipe: str) -
     told = [judged(measured, "val_loss", (name, f"la red {name}"), against) for _, name in tried]
     effects = [settled(each.p_value, *EFFECTS[each.outcome]) for each in told]
     said = "; ".join(f"{what} {effect}" for (what, _), effect in zip(tried, effects, strict=True))
+    within = measured.loc[measured["model"].isin([layers, recipe]), "parameters"].max() <= BIGGEST_2020
+    said = f"sin pasar de los parámetros de 2020, {said}" if within else said
     said = said if measured["seed"].nunique() > 1 else "con una sola semilla no se sabe qué se gana"
     best = best_model(measured[measured["model"].isin([base, layers, recipe])])
     errors = 100 - 100 * measured.set_index("model")["test_accuracy"]
@@ -78,16 +80,22 @@ def steps_reading(measured: pd.DataFrame, references: dict[str, str]) -> str:
     return (
         f"En {plural(len(changes), 'paso')}, comparado cada uno con el anterior ({plural(seeds, 'semilla')}) y con los "
         f"valores p corregidos por ser varios, la pérdida de validación, en nats, {'; '.join(parts)}."
-        + "".join(f" «{name}» no cambia nada: ya era así." for name in same)
+        + "".join(f" «{name}» no cambia nada: se eligió lo que ya había." for name in same)
     )
 
 
 def placed(figure: float, values: Sequence[float], show=number) -> tuple[str, str]:
-    """El intervalo donde caería un valor más, y si una cifra suelta está dentro."""
-    _, low, high = prediction_interval(values)
+    """El intervalo donde caería un valor más, y si una cifra suelta está dentro.
+
+    Es «por poco» si lo que se ignora de la desviación típica, y con ella del borde, bastaría para lo contrario.
+    """
+    mean, low, high = prediction_interval(values)
     if not np.isfinite([low, high]).all():
         return "(no hay intervalo con una semilla)", "no se sabe si dentro"
-    return f"[{show(low)}; {show(high)}]", "dentro" if low <= figure <= high else "fuera"
+    where = "dentro" if low <= figure <= high else "fuera"
+    doubt = (high - mean) / np.sqrt(2 * (np.size(values) - 1))
+    where += ", por poco" if abs(abs(figure - mean) - (high - mean)) < doubt else ""
+    return f"[{show(low)}; {show(high)}]", where
 
 
 def log_table(runs_by_name: dict[str, list[Run]], log: pd.DataFrame = LOG_2020) -> pd.DataFrame:
@@ -109,7 +117,7 @@ def logged(runs: list[Run], log: pd.DataFrame = LOG_2020) -> dict[str, tuple[str
 
 def inside(runs: list[Run], log: pd.DataFrame = LOG_2020) -> int:
     """Cuántas medidas de un registro están donde caería un entrenamiento más."""
-    return [where for _, where in logged(runs, log).values()].count("dentro")
+    return sum(where.startswith("dentro") for _, where in logged(runs, log).values())
 
 
 def log_reading(found: dict[tuple[str, int], list[Run]], log: pd.DataFrame = LOG_2020) -> str:
@@ -133,11 +141,14 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
     for name, figure, column in (("pérdida", 0.0800, "test_loss"), ("exactitud", 0.9752, "test_accuracy")):
         where, inside = placed(figure, then[column], number if name == "pérdida" else percent)
         seeds = f"{where} 95 veces de cada 100 ({plural(len(then), 'semilla')})"
-        evidence = f"Otro entrenamiento de su receta caería en {seeds}."
-        made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, f"{inside} de lo que da su receta"))
+        evidence = f"Otro entrenamiento de la red del resumen caería en {seeds}."
+        inside = (
+            inside.replace(",", " de lo que da su receta,") if "," in inside else f"{inside} de lo que da su receta"
+        )
+        made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, inside))
     beaten = {"mejor": ("superado", "parece superado"), "peor": ("no alcanzado", "no parece alcanzado")}
     beaten["sin diferencia"] = ("no se distinguen",) * 2
-    found = judged(measured, "test_accuracy", (best, f"el mejor de este capítulo ({best})"), (old, "el de 2020"))
+    found = judged(measured, "test_accuracy", (best, f"el mejor de los entrenados aquí ({best})"), (old, "el de 2020"))
     made.append(Claim("Es el mejor modelo que se obtuvo", found.said, settled(found.p_value, *beaten[found.outcome])))
     code, variant = (number(n, 0) for n in parameters)
     evidence = f"El código de «Try 02» construye una red de {code}; sin su segunda capa de 15 son {variant}."
@@ -146,7 +157,8 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
     l1, l2 = (float(np.mean([run.history[name][: LOG_2020.index[0]][-1] for run in runs])) for name in ("l1", "l2"))
     evidence = (
         f"Con sus alfas, «Try 02» da l1 = {scientific(l1)} y l2 = {scientific(l2)}; para dar aquella l1, la suya "
-        f"tendría que ser {scientific(ALPHA_2020 * L1_2020 / l1)}, y no {scientific(ALPHA_2020)}."
+        f"tendría que ser {scientific(ALPHA_2020 * L1_2020 / l1)} (tantas veces menos como imágenes tuviera el "
+        f"lote, si Keras no dividía entre ellas), y no {scientific(ALPHA_2020)}."
     )
     near = "sale de sus alfas" if 0.1 < l1 / L1_2020 < 10 else "no sale de sus alfas"
     return [*made, Claim("La barra de progreso enseña l1 = 1.55e-05 y l2 = 0.0", evidence, near)]

@@ -80,7 +80,8 @@ def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparis
     if size:
         has = settled(comparison.p_value, "tiene", "parece tener")
         return f"{name[0].upper()}{name[1:]} {has} {size} {what} {where} que {other} {support}."
-    return f"Estas semillas no distinguen, por la {what} {where}, {name} y {other} {support}."
+    both = f"{name} de {other}".replace(" de el ", " del ")
+    return f"Estas semillas no distinguen {both} por la {what} {where.rstrip(',')} {support}."
 
 
 def epochs_reaching(epochs: Sequence[int], *, brief: bool = False) -> str:

@@ -131,25 +131,31 @@ def references(setting: dict[str, float]) -> dict[str, str]:
     return before if setting["alpha_l1"] + setting["alpha_l2"] else before | {"+ capas": "+ dropout"}
 
 
-def steps_table(measured: pd.DataFrame, data: Dataset, caption: str) -> HTML:
-    """De cada paso de `steps`, con qué se compara, en qué difiere y lo medido."""
+def steps_table(measured: pd.DataFrame, caption: str) -> HTML:
+    """Lo medido en cada paso de `steps`."""
+    by_model = measured.groupby("model", sort=False)
+    shown = {"Parámetros": by_model["parameters"].first().map(lambda n: number(n, 0))}
+    shown["Pérdida, validación"] = by_model["val_loss"].agg(mean_and_spread)
+    shown["Pérdida, prueba"] = by_model["test_loss"].agg(mean_and_spread)
+    shown["Exactitud (%), prueba"] = by_model["test_accuracy"].agg(mean_and_spread, 2, 100)
+    return table(pd.DataFrame(shown).rename_axis("Red").reset_index(), caption)
+
+
+def changes_table(data: Dataset, caption: str) -> HTML:
+    """Con qué se compara cada paso de `steps` y en qué difiere."""
     winner, trained, rows = reading.q4_winner(data), stages.steps(data) | RECIPES, []
     recipes = {name: each for name, each in trained.items() if isinstance(each, Recipe)}
     compared = references(winner) | BEYOND
     small = recipes["+ ruido y optimizador"]
     start = replace(small, hidden_sizes=tuple(map(int, SIZES_2020.split("-"))))
     recipes |= {"+ capas": like_q4(small, winner), compared["+ capas"]: like_q4(start, winner)}
-    for name, group in measured.groupby("model", sort=False):
-        other = compared.get(name)
-        change = f"frente a «{other}», lo que dice su nombre" if other else "—"
+    for name, other in compared.items():
+        change = "lo que dice su nombre"
         if {name, other} <= recipes.keys():
             told = changed(recipes[name], recipes[other]).items()
-            change = f"frente a «{other}», {'; '.join(f'{k}: {ours}' for k, (ours, _) in told) or 'nada: ya era así'}"
-        losses = [mean_and_spread(group[f"{split}_loss"]) for split in ("val", "test")]
-        accuracy = mean_and_spread(group["test_accuracy"], 2, 100)
-        rows.append((name, change, number(group["parameters"].iloc[0], 0), *losses, accuracy))
-    measures = ["Pérdida, validación", "Pérdida, prueba", "Exactitud (%), prueba"]
-    return table(pd.DataFrame(rows, columns=["Red", "Qué cambia", "Parámetros", *measures]), caption)
+            change = "; ".join(f"{k}: {ours}" for k, (ours, _) in told) or "nada: se eligió lo que ya había"
+        rows.append((name, other, change))
+    return table(pd.DataFrame(rows, columns=["Red", "Frente a", "Qué cambia"]), caption)
 
 
 def digit_errors_table(measured: pd.DataFrame, caption: str) -> HTML:

@@ -195,7 +195,7 @@ def test_other_formats_are_read_and_said(tmp_path, few_images):
             "q4",
             {"dropout": 0.9, "alpha_l1": 10, "epochs": 4, "seeds": [0, 1, 2, 3, 4]},
             [
-                r"\*\*Lo que se pide, dropout 0,90, l1 = 10¹, l2 = 3·10⁻¹⁵, (es|parece) peor que no",
+                r"\*\*El ajuste pedido, dropout 0,90, l1 = 10¹, l2 = 3·10⁻¹⁵, (es|parece) peor que no",
                 "Con estos datos no hay nada guardado",
             ],
         ),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from samples import SEEDS, make_run, measured, reached
 
-from tarea4.report import claims, q1, q2, words
+from tarea4.report import claims, first_layer, q1, q2, words
 from tarea4.statistics import compare
 from tarea4.training import SENSES
 
@@ -93,13 +93,29 @@ def test_q1_gaps_are_by_epoch_and_seed():
             assert found["a"].loc[epoch, run.seed] == pytest.approx(np.subtract(*losses))
 
 
+@pytest.mark.parametrize(("other", "said"), [(0.2, "Parar ahí no le basta"), (0.45, "Parar ahí le bastaría")])
+def test_q1_asks_what_stopping_would_give(other, said):
+    """La pérdida de validación de las dos en la época media que elige la primera, no en la de cada una."""
+    simple, regularised = [make_run(i) for i in range(3)], [make_run(i) for i in range(3)]
+    for run, losses in zip(simple, ([9, 1, 9], [9, 9, 3], [9, 9, 2]), strict=True):
+        run.history["val_loss"] = losses  # la media de 2, 3 y 3 es la 3
+    for run in regularised:
+        run.history["val_loss"] = [0, 0, 20 * other, 0.001]
+    text = q1.stopping_reading({"simple": simple, "regularizado": regularised})
+    assert text == (
+        f"En la época 3, hacia la que el simple da lo mejor, su pérdida de validación media es {words.number(14 / 3)}, "
+        f"y la del regularizado, {words.number(20 * other)}. {said}."
+    )
+    assert q1.stopping_reading({"simple": simple}) == "Con un solo modelo no hay con qué comparar."
+
+
 def test_q1_counts_the_weights_of_the_first_layer():
     """De cada unidad, y no de todas juntas ni de otra capa, lo que reúne un décimo de sus píxeles, sin signo."""
     kernel = np.full((20, 2), 0.5)
     kernel[[3, 7], 0] = -20.5, 20  # dos píxeles de veinte: 40,5 de los 49,5 de la primera unidad; 1 de 10 de la otra
     model = SimpleNamespace(get_weights=lambda: [np.zeros(2), kernel, np.ones(2), np.ones((2, 3))])
-    np.testing.assert_array_equal(q1.first_layer(model), kernel.T)
-    found = q1.concentration({"a": [SimpleNamespace(model=model, seed=4)]})
+    np.testing.assert_array_equal(first_layer.weights(model), kernel.T)
+    found = first_layer.concentration({"a": [SimpleNamespace(model=model, seed=4)]})
     assert found[["model", "seed"]].values.tolist() == [["a", 4]]
     assert found["share"].tolist() == pytest.approx([(40.5 / 49.5 + 1 / 10) / 2])
 
@@ -108,19 +124,19 @@ def test_q1_reads_the_first_layer():
     """En cuál están más juntos los pesos, en puntos, si las semillas lo ven y hay con qué comparar."""
     rows = measured({"simple": {"share": 0.27}, "regularizado": {"share": 0.31}})
     percents = rows.groupby("model", sort=False)["share"].agg(words.mean_and_spread, 2, 100)
-    text = q1.concentration_reading(rows)
-    assert text.startswith(
-        f"La décima parte de los píxeles reúne, en una unidad del simple, el {percents['simple']}\xa0%; en una del "
-        f"regularizado, el {percents['regularizado']}\xa0%. Con los pesos iniciales sería el 19\xa0%. Están más juntos "
-        "los del regularizado (lo que reúne difiere en 4,00 puntos, intervalo del 95"
+    text = first_layer.concentration_reading(rows)
+    assert text.startswith("En cada unidad, los píxeles de más peso, que son uno de cada diez, reúnen esta parte")
+    assert (
+        f": en el simple, el {percents['simple']}\xa0%; en el regularizado, el {percents['regularizado']}\xa0%." in text
     )
+    assert "%. Reúnen más los del regularizado (lo que reúnen difiere en 4,00 puntos, intervalo del 95" in text
     turned = rows.assign(model=rows["model"].map({"simple": "regularizado", "regularizado": "simple"}))
-    assert "Están más juntos los del simple (lo que reúne difiere en −4,00 puntos" in q1.concentration_reading(turned)
-    assert "Estas semillas no los distinguen (" in q1.concentration_reading(
-        measured({"simple": {"share": 0.27}, "regularizado": {"share": 0.27}})
-    )
+    text = first_layer.concentration_reading(turned)
+    assert "Reúnen más los del simple (lo que reúnen difiere en −4,00 puntos" in text
+    same = measured({"simple": {"share": 0.27}, "regularizado": {"share": 0.27}})
+    assert "Estas semillas no distinguen lo que reúnen (" in first_layer.concentration_reading(same)
     for few in (rows[rows["model"] == "simple"], rows[rows["seed"] == 3]):
-        assert q1.concentration_reading(few).endswith("sería el 19\xa0%.")
+        assert first_layer.concentration_reading(few).endswith("sería el 19\xa0%.")
 
 
 def test_q1_reads_the_gap():
@@ -157,12 +173,12 @@ def test_q1_prefers_what_validation_prefers_and_says_why(loss, choice, why):
     answer = q1.answer(rows, FITTED)
     assert answer.verdict == f"{choice}, pero en el conjunto de prueba acierta menos"
     assert answer.text.startswith(
-        f"**Según estas semillas, {choice}, pero en el conjunto de prueba acierta menos{why}.** En el conjunto de "
+        f"**Según estas semillas, {choice}, pero en el conjunto de prueba acierta menos{why}.** En validación, "
     )
     agreed = q1.answer(rows.assign(test_accuracy=1 - rows["val_loss"]), FITTED)
     assert agreed.verdict == choice
     assert agreed.text.startswith(
-        f"**Según estas semillas, {choice}{why}.** En el conjunto de prueba, la exactitud del regularizado"
+        f"**Según estas semillas, {choice}{why}.** En validación, la pérdida del regularizado"
     )
     assert agreed.text.count(WINS[loss]) == 2
     assert agreed.text.endswith("semillas).")
@@ -214,7 +230,7 @@ def test_q1_with_a_tie_prefers_nothing():
     """Si las semillas no distinguen las pérdidas, la respuesta lo dice y da las dos."""
     answer = q1.answer(table({"simple": SAME, "regularizado": SAME}), FITTED)
     assert answer.verdict == "estas semillas no dicen cuál es preferible"
-    assert answer.text.startswith("**Estas semillas no dicen cuál es preferible.** En el conjunto de prueba, ")
+    assert answer.text.startswith("**Estas semillas no dicen cuál es preferible.** En validación, ")
 
 
 def test_q1_with_one_seed_prefers_nothing():
@@ -256,7 +272,7 @@ def test_q1_counts_what_only_one_model_gets_right():
     assert "el modelo simple acierta 1 imagen que el otro falla, y el regularizado, 11 imágenes (McNemar" in sentence
     # Doce discordancias, 1 y 11: 2 · (1 + 12) / 2¹² = 0,0063; y sqrt(0,88 · 0,12 / 100) = 0,0325.
     assert "(McNemar, p = 0,0063). Sobre 100 imágenes" in sentence
-    assert sentence.endswith("es de 3,25 puntos.")
+    assert sentence.endswith("es, como mucho, de 3,25 puntos.")
     assert "p < 0,0001" in q1.disagreement(y, predictions | {"simple": np.ones(100, int)})
     assert "hacen falta los dos" in q1.disagreement(y, {"simple": y})
     same = q1.disagreement(y, {"simple": predictions["simple"], "regularizado": predictions["simple"] * 2})

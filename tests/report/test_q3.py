@@ -128,14 +128,28 @@ def test_curves_are_read_from_the_chosen_epoch_to_the_last():
     )
 
 
+def test_the_smallest_is_told_by_depth():
+    """De cada número de capas, la menor en parámetros que llega siempre, y entre qué anchuras se buscó."""
+    arrivals = {"40": [3, 4], "24": [5, 6], "20": [7, None], "20-20": [None, 9]}
+    rows = [
+        {"model": name, "seed": seed, "sense": sense, "epoch": epoch}
+        for name, epochs in arrivals.items() for seed, epoch in enumerate(epochs) for sense in q3.TRAINING
+    ]  # fmt: skip
+    sizes = {"40": 400, "24": 240, "20": 200, "20-20": 250}
+    assert q3.read_smallest(pd.DataFrame(rows), sizes) == (
+        "Con anchuras de 20, 24, 40, la menor red que llega siempre, según las dos pérdidas, es: con 1 capa oculta, "
+        "24; con 2 capas ocultas, ninguna."
+    )
+
+
 def test_depth_is_compared_at_the_same_width():
     """Cada capa de más se compara con la misma anchura, y solo entre redes de capas iguales que estén las dos."""
     least = {"10": 0.5, "10-10": 0.3, "10-10-10": 0.4, "20": 0.2, "20-20": 0.25, "40": 0.1, "40-50": 0.01}
     runs = {name: [Run(None, 0, {"train_loss": [0.9, loss, 0.8]}, 1.0)] for name, loss in least.items()}
     assert q3.read_depth(runs) == (
-        "Añadir una capa igual de ancha baja la menor pérdida: la capa 2, con 1 de 2 anchuras; la capa 3, con 0 de 1 "
-        "anchura."
+        "Añadir una capa igual de ancha baja la menor pérdida de entrenamiento: la capa 2, con 1 de 2 "
+        "anchuras; la capa 3, con 0 de 1 anchura."
     )
     tie = {"5": runs["40"], "5-5": runs["40"]}
     assert q3.read_depth(tie).endswith("la capa 2, con 0 de 1 anchura.")
-    assert q3.read_depth({"40": runs["40"]}).endswith("la menor pérdida: no hay con qué comparar.")
+    assert q3.read_depth({"40": runs["40"]}).endswith("la menor pérdida de entrenamiento: no hay con qué comparar.")

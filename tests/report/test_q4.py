@@ -103,13 +103,13 @@ def test_the_answer_begins_with_what_is_asked():
     found = answer(rows)
     said = {name: loss(rows, name) for name in LOSSES}
     assert found.text == (
-        f"**Lo que se pide, pedida, no se distingue de no poner alfas (pérdida de validación {said['pedida']} frente a "
-        f"{said['pedida, sin alfas']}).** Da {words.in_test(rows, 'pedida')}. Además, es peor que la mejor red "
-        f"conocida (pérdida de validación {said['pedida']} frente a {said['mejor']}). Y esto.\n\n"
+        f"**El ajuste pedido, pedida, no se distingue de no poner alfas (pérdida de validación {said['pedida']} "
+        f"frente a {said['pedida, sin alfas']}).** Da {words.in_test(rows, 'pedida')}. Además, es peor que la mejor "
+        f"red conocida (pérdida de validación {said['pedida']} frente a {said['mejor']}). Y esto.\n\n"
         f"**La mejor red conocida es mejor, y mejora a la red simple (pérdida de validación {said['mejor']} frente a "
         f"{said[SIMPLE]}).** Da {words.in_test(rows, 'mejor')}. El dropout y la normalización por lotes cambian la "
         "pérdida de validación de la red simple en −0,0500, y las alfas, en −0,0200, que parece distinguirse de cero. "
-        f"Sin ellas da {words.in_test(rows, 'mejor, sin alfas')}."
+        f"Sin ellas da {words.in_test(rows, 'mejor, sin alfas')}: en prueba, esa diferencia de pérdida es de 0,0200."
     )
     assert found.verdict == "pedida no se distingue de no poner alfas; mejor mejora a la red simple"
 
@@ -118,7 +118,7 @@ def test_the_answer_when_the_best_is_asked():
     """Si se pide la mejor, se dice una sola vez; y lo que ponen las alfas puede no distinguirse de cero."""
     rows = table(mejor=0.3302)
     found = answer(rows, asked="mejor")
-    assert found.text.startswith("**Lo que se pide, mejor, es la mejor red conocida, y mejora a la red simple (")
+    assert found.text.startswith("**El ajuste pedido, mejor, es la mejor red conocida, y mejora a la red simple (")
     assert ", y las alfas, en 0,0002, que no se distingue de cero. Sin ellas da pérdida" in found.text
     assert found.verdict == "mejor mejora a la red simple"
     bare = answer(table(), asked="mejor, sin alfas", best="mejor, sin alfas")
@@ -130,7 +130,7 @@ def test_asking_for_no_alphas_is_compared_with_the_best():
     for asked in ("pedida, sin alfas", "mejor, sin alfas"):
         found = answer(table(), asked=asked)
         seems = "parece" if asked == "mejor, sin alfas" else "es"
-        assert found.text.startswith(f"**Lo que se pide, {asked}, {seems} peor que la mejor red conocida (")
+        assert found.text.startswith(f"**El ajuste pedido, {asked}, {seems} peor que la mejor red conocida (")
         assert "Además" not in found.text
 
 

@@ -19,7 +19,7 @@ def table(losses: dict[str, float], **columns) -> pd.DataFrame:
         name: {"val_loss": loss, "val_accuracy": 0.3 + loss, "test_loss": 1 - loss, "test_accuracy": 0.5 + loss}
         | {"train_loss": 2 - loss}
         for name, loss in losses.items()
-    }).assign(**columns)  # fmt: skip
+    }).assign(parameters=34_775, **columns)  # fmt: skip
 
 
 def said(rows, name, other, column="val_loss", where="en validación"):
@@ -32,9 +32,24 @@ def said(rows, name, other, column="val_loss", where="en validación"):
 @pytest.mark.parametrize(
     ("layers", "recipe", "verdict", "best"),
     [
-        (SAME, BETTER, "cambiar solo las capas no se nota; cambiar también la receta mejora", "receta"),
-        (BETTER, WORSE, "cambiar solo las capas mejora; cambiar también la receta empeora", "capas"),
-        (WORSE, 0.45, "cambiar solo las capas empeora; cambiar también la receta empeora", "partida"),
+        (
+            SAME,
+            BETTER,
+            "sin pasar de los parámetros de 2020, cambiar solo las capas no se nota; cambiar también la receta mejora",
+            "receta",
+        ),
+        (
+            BETTER,
+            WORSE,
+            "sin pasar de los parámetros de 2020, cambiar solo las capas mejora; cambiar también la receta empeora",
+            "capas",
+        ),
+        (
+            WORSE,
+            0.45,
+            "sin pasar de los parámetros de 2020, cambiar solo las capas empeora; cambiar también la receta empeora",
+            "partida",
+        ),
     ],
 )
 def test_layers_and_recipe_are_told_apart(layers, recipe, verdict, best):
@@ -45,7 +60,7 @@ def test_layers_and_recipe_are_told_apart(layers, recipe, verdict, best):
     than = ", y es la de partida" if best == "partida" else f"; la de partida, partida, en {wrong['partida']}"
     assert answer.verdict == verdict
     assert answer.text == (
-        f"**C{verdict[1:]}.** La mejor de las entrenadas aquí, {best}, se equivoca en {wrong[best]} de cada 100 "
+        f"**S{verdict[1:]}.** La mejor de las entrenadas aquí, {best}, se equivoca en {wrong[best]} de cada 100 "
         f"imágenes de prueba{than}. "
         f"{said(rows, 'capas', 'partida')} {said(rows, 'receta', 'partida')}"
     )
@@ -55,8 +70,11 @@ def test_without_other_layers_only_the_recipe_is_told():
     """Si las mejores capas son las de partida, la respuesta no habla de otras."""
     rows = table({"partida": SAME, "receta": BETTER})
     answer = q5.answer(rows, "partida", None, "receta")
-    assert answer.verdict == "cambiar también la receta mejora"
+    assert answer.verdict == "sin pasar de los parámetros de 2020, cambiar también la receta mejora"
     assert "capas" not in answer.text
+    more = rows["model"].map({"partida": 1, "receta": 34_776})
+    beyond = q5.answer(rows.assign(parameters=more), "partida", None, "receta")
+    assert beyond.verdict == "cambiar también la receta mejora"
 
 
 def test_one_seed_decides_nothing():
@@ -112,7 +130,7 @@ def test_steps_are_read_from_the_largest_gain(monkeypatch):
     )
     assert read("a").startswith("En 1 paso, comparado cada uno con el anterior (5 semillas) y ")
     assert "sub" not in read("ab").replace("nats", "")
-    assert read("abe") == f"{read('ab')} «e» no cambia nada: ya era así."
+    assert read("abe") == f"{read('ab')} «e» no cambia nada: se eligió lo que ya había."
 
 
 def test_a_single_figure_is_placed_by_prediction():
@@ -120,7 +138,13 @@ def test_a_single_figure_is_placed_by_prediction():
     values = [0.10, 0.12, 0.11, 0.13]
     _, low, high = prediction_interval(values)
     text = f"[{words.number(low)}; {words.number(high)}]"
-    for figure, where in [(low, "dentro"), (high, "dentro"), (low - 1e-6, "fuera"), (high + 1e-6, "fuera")]:
+    half, doubt = (high - low) / 2, (high - low) / 2 / np.sqrt(2 * 3)  # el error de una desviación típica de 4 valores
+    mean = low + half
+    near = {low: "dentro", high: "dentro", low - 1e-6: "fuera", high + 1e-6: "fuera", high + doubt - 1e-6: "fuera"}
+    for figure, where in near.items():
+        assert q5.placed(figure, values) == (text, f"{where}, por poco")
+    far = {mean: "dentro", high - doubt - 1e-6: "dentro", low - doubt - 1e-6: "fuera", high + 2 * doubt: "fuera"}
+    for figure, where in far.items():
         assert q5.placed(figure, values) == (text, where)
     assert q5.placed(0.1, [0.1]) == ("(no hay intervalo con una semilla)", "no se sabe si dentro")
 
@@ -188,7 +212,7 @@ def test_2020_is_compared_with_the_best_of_today(best, outcome):
     (_, _, model, *_), rows = ask_2020(0.08, 0.97, best)
     assert model.outcome == outcome
     names, paired = (
-        ("el mejor de este capítulo (mejor)", "el de 2020"),
+        ("el mejor de los entrenados aquí (mejor)", "el de 2020"),
         compare(rows, "mejor", "vieja", "test_accuracy"),
     )
     assert model.evidence == words.verdict(*names, "accuracy", paired, "en prueba")
@@ -216,7 +240,7 @@ def test_2020_and_its_own_code():
     assert summary.outcome == "no es de la red del código"
     assert "una red de 34\xa0775; sin su segunda capa de 15 son 34\xa0535" in summary.evidence
     assert "l1 = 3·10⁻¹² y l2 = 2·10⁻¹³" in bar.evidence  # la media de 1, 2, ..., 5 · 10⁻¹²
-    assert "tendría que ser 3,62·10⁻⁷, y no 7·10⁻¹⁴" in bar.evidence  # 70e-15 · 1,55e-5 / 3e-12
+    assert "tendría que ser 3,62·10⁻⁷ (tantas veces menos" in bar.evidence  # 70e-15 · 1,55e-5 / 3e-12
     assert bar.outcome == "no sale de sus alfas"
     (*_, summary, bar), _ = ask_2020(0.08, 0.97, l1=5e-6, code=34_535)
     assert (summary.outcome, bar.outcome) == ("es de la red del código", "sale de sus alfas")

@@ -131,9 +131,15 @@ def test_trust_weighs_each_bin_by_its_images(small):
 
 def test_trust_is_read_pair_by_pair():
     """Cada pareja, con lo suyo: primero el tramo más seguro y después los demás, en puntos."""
-    rows = [("b", 0.02, -0.10), ("b", 0.04, -0.10), ("a", 0.50, 0.25)]
-    trusted = pd.DataFrame(rows, columns=["model", "sure", "unsure"])
+    rows = [
+        (SOFT, 0, 0.02, -0.10, 0.3),
+        (SOFT, 1, 0.04, -0.10, 0.1),
+        (SIGMOID, 1, 0.50, 0.25, 0.2),
+        (SIGMOID, 0, 0.50, 0.25, 0.1),
+    ]
+    trusted = pd.DataFrame(rows, columns=["model", "seed", "sure", "unsure", "ece"])
     assert q2.trust_read(trusted).replace("\xa0", " ") == (
-        "Confianza menos exactitud, en prueba: b, 3,00 ± 1,41 puntos en el tramo más seguro y −10,00 ± 0,00 puntos en "
-        "los demás; a, 50,00 puntos en el tramo más seguro y 25,00 puntos en los demás."
+        f"Confianza menos exactitud, en prueba: {SOFT}, 3,00 ± 1,41 puntos en el tramo más seguro y −10,00 ± 0,00 "
+        f"puntos en los demás; {SIGMOID}, 50,00 ± 0,00 puntos en el tramo más seguro y 25,00 ± 0,00 puntos en los "
+        "demás. En error de calibración, la segunda gana con 1 de 2 semillas."
     )

@@ -70,7 +70,7 @@ def test_means_carry_the_sample_deviation():
         (0.05, "loss", "El A tiene mayor pérdida en prueba que la B (diferencia de 0,0500, "),
         (0.05, "accuracy", "El A tiene mayor exactitud en prueba que la B (diferencia de 5,00 puntos, "),
         (-0.05, "accuracy", "El A tiene menor exactitud en prueba que la B (diferencia de −5,00 puntos, "),
-        (0.0, "loss", "Estas semillas no distinguen, por la pérdida en prueba, el A y la B (diferencia de 0,0000, "),
+        (0.0, "loss", "Estas semillas no distinguen el A de la B por la pérdida en prueba (diferencia de 0,0000, "),
     ],
 )
 def test_verdict_says_what_the_interval_allows(shift, metric, expected):
