@@ -152,15 +152,12 @@ def test_accessible(screen, audit, site):
 
 
 def test_figures_are_described(site):
-    """Toda imagen dice qué enseña; las curvas y las matrices llevan además sus números en una tabla plegada."""
-    figures = [
-        figure
-        for name in contents()
-        for figure in BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")(
-            "figure", class_="tarea4"
-        )
-    ]
+    """Toda imagen dice qué enseña; las curvas y las matrices llevan sus números. Ninguna se cita sin que esté."""
+    pages = [BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser") for name in contents()]
+    figures = [figure for page in pages for figure in page("figure", class_="tarea4")]
     assert len(figures) > 10
+    assert len([link for page in pages for link in page.select("a .std-numref")]) > 10
+    assert not [page.title for page in pages if "figura que falta" in page.text]
     for figure in figures:
         alt = figure.img["alt"]
         assert len(alt) > 40, alt
