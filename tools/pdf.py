@@ -32,7 +32,7 @@ body { max-width: none; }
 .indice li { display: flex; list-style: none; }
 .indice li::after { content: attr(data-page); margin-left: auto; }
 h1, h2, h3 { break-after: avoid; }
-tr, figure, blockquote, pre, p { break-inside: avoid; }
+tr, figure, blockquote, pre, p, .sd-card { break-inside: avoid; }
 caption { break-after: avoid; }
 figure.tarea4 img { width: auto; max-width: 100%; max-height: 76mm; }
 figure.tarea4.alta img { max-height: 180mm; } /* las matrices y la de los pasos */
@@ -63,6 +63,8 @@ def chapter(site: Path, name: str, names: list[str]) -> Tag:
         target = page.removesuffix(".html") or name
         if target in names:
             link["href"] = f"#{target}--{anchor}" if anchor else f"#{target}"
+        elif target in NOT_ON_PAPER and (card := link.find_parent(class_="sd-col")):
+            card.decompose()  # la tarjeta que invita a tocar algo
         elif "://" not in page:
             del link["href"]
     return article

@@ -265,6 +265,7 @@ def test_pdf(site, browser_path, tmp_path):
     assert report.root_object["/Lang"] == "es"
     assert all(re.search(rf"(?m)^{number}$", text) for number, text in enumerate(texts, 1))
     assert "check_parameters" not in "".join(texts)
+    assert "Escribe un dígito" not in "".join(texts)  # en papel no se puede
     *entries, last = report.outline
     titles = [entry["/Title"] for entry in entries]
     chapters = re.findall(r"^(?:root| +- file): (\S+)", (BOOK / "_toc.yml").read_text("utf-8"), re.MULTILINE)
