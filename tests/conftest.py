@@ -1,10 +1,7 @@
 """Lo que comparten las pruebas: datos reales en rodajas pequeñas, el libro construido y un navegador."""
 
-import atexit
 import dataclasses
 import os
-import shutil
-import tempfile
 
 import numpy as np
 import pdf
@@ -14,10 +11,6 @@ from playwright.sync_api import sync_playwright
 from tarea4 import data
 
 os.environ["TAREA4_CACHE"] = ""  # aquí se entrena siempre: lo recordado taparía un fallo
-if "TF_XLA_FLAGS" not in os.environ:  # decenas de procesos compilan las mismas redes: la primera vale para todos
-    _compiled = tempfile.mkdtemp(prefix="tarea4-xla-")
-    os.environ["TF_XLA_FLAGS"] = f"--tf_xla_persistent_cache_directory={_compiled}"
-    atexit.register(shutil.rmtree, _compiled, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from docutils import nodes
 from sphinx.roles import XRefRole
 from sphinx.transforms import SphinxTransform
 
-FIGURE = re.compile(r'<figure class="tarea4[^>]*?>(?P<inside>.*?)<figcaption>(?P<caption>.*?)</figcaption>', re.S)
+FIGURE = re.compile(r'<figure class="tarea4[^>]*>.*?<figcaption>(?P<caption>.*?)</figcaption>', re.S)
 NAME = re.compile(r' id="([^"]*)"')
 
 

@@ -142,10 +142,9 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
         where, inside = placed(figure, then[column], number if name == "pérdida" else percent)
         seeds = f"{where} 95 veces de cada 100 ({plural(len(then), 'semilla')})"
         evidence = f"Otro entrenamiento de la red del resumen caería en {seeds}."
-        inside = (
-            inside.replace(",", " de lo que da su receta,") if "," in inside else f"{inside} de lo que da su receta"
-        )
-        made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, inside))
+        side, *near = inside.split(", ")
+        judgement = ", ".join([f"{side} de lo que da su receta", *near])
+        made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, judgement))
     beaten = {"mejor": ("superado", "parece superado"), "peor": ("no alcanzado", "no parece alcanzado")}
     beaten["sin diferencia"] = ("no se distinguen",) * 2
     found = judged(measured, "test_accuracy", (best, f"el mejor de los entrenados aquí ({best})"), (old, "el de 2020"))
