@@ -93,7 +93,10 @@ def test_q1_gaps_are_by_epoch_and_seed():
             assert found["a"].loc[epoch, run.seed] == pytest.approx(np.subtract(*losses))
 
 
-@pytest.mark.parametrize(("other", "said"), [(0.2, "Parar ahí no le basta"), (0.45, "Parar ahí le bastaría")])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [(0.2, "Parar ahí no le basta"), (14 / 60, "Parar ahí le bastaría"), (0.45, "Parar ahí le bastaría")],
+)
 def test_q1_asks_what_stopping_would_give(other, said):
     """La pérdida de validación de las dos en la época media que elige la primera, no en la de cada una."""
     simple, regularised = [make_run(i) for i in range(3)], [make_run(i) for i in range(3)]
@@ -118,9 +121,11 @@ def test_q1_counts_the_weights_of_the_first_layer():
     found = first_layer.concentration({"a": [SimpleNamespace(model=model, seed=4)]})
     assert found[["model", "seed"]].values.tolist() == [["a", 4]]
     assert found["share"].tolist() == pytest.approx([(40.5 / 49.5 + 1 / 10) / 2])
+    few = SimpleNamespace(get_weights=lambda: [np.array([[1.0], [3.0]])])  # de dos píxeles, uno
+    assert first_layer.concentration({"a": [SimpleNamespace(model=few, seed=0)]})["share"].tolist() == [0.75]
 
 
-def test_q1_reads_the_first_layer():
+def test_q1_reads_the_first_layer(monkeypatch):
     """En cuál están más juntos los pesos, en puntos, si las semillas lo ven y hay con qué comparar."""
     rows = measured({"simple": {"share": 0.27}, "regularizado": {"share": 0.31}})
     percents = rows.groupby("model", sort=False)["share"].agg(words.mean_and_spread, 2, 100)
@@ -129,12 +134,18 @@ def test_q1_reads_the_first_layer():
     assert (
         f": en el simple, el {percents['simple']}\xa0%; en el regularizado, el {percents['regularizado']}\xa0%." in text
     )
-    assert "%. Reúnen más los del regularizado (lo que reúnen difiere en 4,00 puntos, intervalo del 95" in text
+    bounds = words.interval(compare(rows.assign(share=100 * rows["share"]), "regularizado", "simple", "share"), 2)
+    assert text.endswith(
+        f"%. Reúnen más los del regularizado (lo que reúnen difiere en 4,00 puntos, intervalo del 95\xa0% {bounds})."
+    )
+    assert "Parecen reunir más los del reg" in first_layer.concentration_reading(rows[rows["seed"].isin([3, 0])])
     turned = rows.assign(model=rows["model"].map({"simple": "regularizado", "regularizado": "simple"}))
     text = first_layer.concentration_reading(turned)
     assert "Reúnen más los del simple (lo que reúnen difiere en −4,00 puntos" in text
     same = measured({"simple": {"share": 0.27}, "regularizado": {"share": 0.27}})
     assert "Estas semillas no distinguen lo que reúnen (" in first_layer.concentration_reading(same)
+    monkeypatch.setattr(words, "SURE", 0)
+    assert ". Parecen reunir más los del regularizado (" in first_layer.concentration_reading(rows)
     for few in (rows[rows["model"] == "simple"], rows[rows["seed"] == 3]):
         assert first_layer.concentration_reading(few).endswith("sería el 19\xa0%.")
 
@@ -150,6 +161,8 @@ def test_q1_reads_the_gap():
         f"De la primera época a la última, la brecha de pérdida del simple va de {a} a {b}; la del regularizado va de "
         f"{c} a {d}. En la última, es mayor la del regularizado (diferencia de pérdida de −0,0600, intervalo del 95"
     )
+    assert text.endswith(f" {words.interval(compare(rows, 'simple', 'regularizado', 'gap_last'))}).")
+    assert "En la última, " in q1.gap_reading(rows[rows["seed"].isin([3, 0])])
     assert "es mayor la del simple (" in q1.gap_reading(fitted(simple=wide, regularizado=simple))
     assert "no las distinguen (" in q1.gap_reading(fitted(simple=simple, regularizado=simple))
     assert q1.gap_reading(rows[rows["model"] == "simple"]).endswith(f"del simple va de {a} a {b}.")
@@ -274,7 +287,12 @@ def test_q1_counts_what_only_one_model_gets_right():
     assert "(McNemar, p = 0,0063). Sobre 100 imágenes" in sentence
     assert sentence.endswith("es, como mucho, de 3,25 puntos.")
     assert "p < 0,0001" in q1.disagreement(y, predictions | {"simple": np.ones(100, int)})
-    assert "hacen falta los dos" in q1.disagreement(y, {"simple": y})
+    one = q1.disagreement(y, {"simple": y})
+    assert one == "Para contar las imágenes que solo acierta uno de los modelos hacen falta los dos."
+    even = q1.disagreement(y, {"simple": np.where(i < 1, 1, 0), "regularizado": np.where(i > 98, 1, 0)})
+    assert "el modelo simple acierta 1 imagen que el otro falla, y el regularizado, 1 imagen (McNemar, p = 1" in even
+    many = q1.disagreement(y, {"simple": np.where(i < 3, 1, 0), "regularizado": np.where(i > 97, 1, 0)})
+    assert "el modelo simple acierta 2 imágenes que el otro falla, y el regularizado, 3 imágenes (McNemar" in many
     same = q1.disagreement(y, {"simple": predictions["simple"], "regularizado": predictions["simple"] * 2})
     assert same == "Con esta semilla, los dos modelos aciertan las mismas imágenes de las 100 de prueba."
 
@@ -442,7 +460,7 @@ def test_q2_compares_softmax_with_a_family_of_four():
     assert "no se distingue" in q2.standing(rows, "test", [LINEAR])[0]
 
 
-def test_q2_answers_with_theorem_test_and_first_epoch():
+def test_q2_answers_with_theorem_test_and_first_epoch(monkeypatch):
     """Primero el porqué, después la prueba frente a las otras dos con p - y, y la primera época."""
     rows = table(OUTPUTS)
     answer = q2.answer(rows, LEARNED)
@@ -453,6 +471,8 @@ def test_q2_answers_with_theorem_test_and_first_epoch():
         "p − y, que no se apaga mientras la red se equivoca.** "
         f"{q2.standing(rows, 'test', [SIGMOID, LINEAR])[0]} {q2.first_epoch(LEARNED)}"
     )
+    monkeypatch.setattr(words, "SURE", 0)
+    assert q2.answer(rows, LEARNED).verdict == f"{why}; además, parece acertar más"
     worse = table(OUTPUTS | {SIGMOID: WORSE})
     assert q2.answer(worse, LEARNED).verdict == f"{why}; no se ve que acierte más"
 
@@ -462,6 +482,9 @@ def test_q2_claims_say_what_is_maximised():
     rows = table(OUTPUTS)
     multiclass, maximised = q2.claims(rows)
     assert [multiclass.outcome, maximised.outcome] == ["es cierto, pero no basta", "se refuta"]
+    assert multiclass.statement == "Porque es clasificación multiclase"
+    assert maximised.statement == "Se quiere maximizar la probabilidad de la clase más probable"
+    assert maximised.evidence.startswith("Se maximiza la de la clase verdadera. Es la más probable en las imágenes que")
     assert multiclass.evidence.endswith(q2.standing(rows, "test", [SIGMOID, LINEAR])[0])
     own = words.mean_and_spread(rows.loc[rows["model"] == SOFTMAX, "val_accuracy"], 2, 100)
     assert f"(exactitud de validación, {own}\xa0%)" in maximised.evidence

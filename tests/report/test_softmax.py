@@ -134,7 +134,7 @@ def test_trust_is_read_pair_by_pair():
     rows = [
         (SOFT, 0, 0.02, -0.10, 0.3),
         (SOFT, 1, 0.04, -0.10, 0.1),
-        (SIGMOID, 1, 0.50, 0.25, 0.2),
+        (SIGMOID, 1, 0.50, 0.25, 0.1),
         (SIGMOID, 0, 0.50, 0.25, 0.1),
     ]
     trusted = pd.DataFrame(rows, columns=["model", "seed", "sure", "unsure", "ece"])
