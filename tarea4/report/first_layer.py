@@ -37,6 +37,6 @@ def concentration_reading(shares: pd.DataFrame, name: str = "regularizado", othe
     paired = compare(shares.assign(share=100 * shares["share"]), name, other, "share")
     found, seems = outcome(paired), settled(paired.p_value, "Reúnen", "Parecen reunir")
     more = {"mejor": f"{seems} más los del {name}", "peor": f"{seems} más los del {other}"}.get(found)
-    bounds = f", intervalo del 95\xa0% {interval(paired, 2)}" if np.isfinite(paired.low) else ""
-    difference = f"lo que reúnen difiere en {number(paired.mean_difference, 2)} puntos{bounds}"
+    bounds = f"intervalo del 95\xa0% {interval(paired, 2)}"
+    difference = f"lo que reúnen difiere en {number(paired.mean_difference, 2)} puntos, {bounds}"
     return f"{text} {more or 'Estas semillas no distinguen lo que reúnen'} ({difference})."
