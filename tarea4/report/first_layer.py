@@ -4,9 +4,13 @@ import keras
 import numpy as np
 import pandas as pd
 
-from tarea4.report.words import interval, mean_and_spread, number, outcome, settled
+from tarea4.report.words import interval, mean_and_spread, number, outcome, percent, settled
 from tarea4.statistics import compare
 from tarea4.training import Run
+
+TENTH = 0.1
+# Lo que reúne esa parte de unos pesos sacados de una uniforme, como los iniciales: la integral de sus mayores.
+AT_FIRST = 1 - (1 - TENTH) ** 2
 
 
 def weights(model: keras.Sequential) -> np.ndarray:
@@ -19,7 +23,7 @@ def concentration(runs_by_name: dict[str, list[Run]]) -> pd.DataFrame:
     rows = []
     for name, run in ((name, run) for name, runs in runs_by_name.items() for run in runs):
         sizes = np.sort(np.abs(weights(run.model)))
-        share = sizes[:, -max(1, sizes.shape[1] // 10) :].sum(axis=1) / sizes.sum(axis=1)
+        share = sizes[:, -max(1, round(TENTH * sizes.shape[1])) :].sum(axis=1) / sizes.sum(axis=1)
         rows.append({"model": name, "seed": run.seed, "share": float(share.mean())})
     return pd.DataFrame(rows)
 
@@ -30,7 +34,7 @@ def concentration_reading(shares: pd.DataFrame, name: str = "regularizado", othe
     told = "; en el ".join(f"{model}, el {share}\xa0%" for model, share in by_model.items())
     text = (
         "En cada unidad, los píxeles de más peso, que son uno de cada diez, reúnen esta parte de la suma de los pesos, "
-        f"sin su signo: en el {told}. Con los pesos iniciales sería el 19\xa0%."
+        f"sin su signo: en el {told}. Con los pesos iniciales sería el {percent(AT_FIRST, 0)}."
     )
     if len(by_model) < 2 or shares["seed"].nunique() < 2:
         return text

@@ -113,8 +113,9 @@ def digits(
 
 
 @STYLED
-def first_layers(weights: dict[str, np.ndarray], *, columns: int = 5) -> Figure:
+def first_layers(weights: dict[str, np.ndarray]) -> Figure:
     """Los pesos (m, alto, ancho) de la primera capa de cada red, una imagen por unidad y un solo color para todas."""
+    columns = 5  # más no se verían en un teléfono
     limit = max(float(np.quantile(np.abs(each), 0.999)) for each in weights.values())
     tiles = {name: [np.pad(unit, 1, constant_values=np.nan) for unit in each] for name, each in weights.items()}
     rows = max(-(-len(each) // columns) for each in tiles.values())

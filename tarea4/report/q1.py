@@ -96,8 +96,14 @@ def stopping_reading(runs_by_name: dict[str, list[Run]], name: str = "simple", o
     if not {name, other} <= runs_by_name.keys():
         return "Con un solo modelo no hay con qué comparar."
     epoch = round(np.mean([run.best_epoch for run in runs_by_name[name]]))
-    ours, theirs = (np.mean([r.history["val_loss"][epoch - 1] for r in runs_by_name[each]]) for each in (name, other))
-    enough = "Parar ahí no le basta" if theirs < ours else "Parar ahí le bastaría"
+    losses = {each: {r.seed: r.history["val_loss"][epoch - 1] for r in runs_by_name[each]} for each in (name, other)}
+    by_seed = pd.DataFrame(losses)
+    ours, theirs = by_seed.mean()
+    paired = paired_difference(by_seed[other], by_seed[name])
+    falls_short = settled(paired.p_value, "Parar ahí no le basta", "Parece que parar ahí no le basta")
+    enough = {"mejor": falls_short, "peor": "Parar ahí le bastaría"}.get(
+        outcome(paired, lower_is_better=True), "Estas semillas no dicen si parar ahí le bastaría"
+    )
     return (
         f"En la época {epoch}, hacia la que el {name} da lo mejor, su pérdida de validación media es {number(ours)}, "
         f"y la del {other}, {number(theirs)}. {enough}."

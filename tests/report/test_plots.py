@@ -253,7 +253,7 @@ def test_the_matrix_of_2020_is_in_jet():
 def test_the_first_layer_is_drawn_unit_by_unit():
     """Cada unidad, en su sitio, fila a fila; el color es el mismo para todas las redes, y el cero, blanco."""
     ours, theirs = make_digits(7, 4, 6)[0] - 0.5, 0.1 * make_digits(2, 4, 6)[0]
-    figure = plots.first_layers({"simple": ours, "otra": theirs}, columns=5)
+    figure = plots.first_layers({"simple": ours, "otra": theirs})
     first, second = (axis.images[0] for axis in figure.axes[:2])
     tiles = first.get_array().filled(np.nan)
     assert tiles.shape == (2 * 6, 5 * 8)  # cada unidad, con un píxel de margen
