@@ -1,4 +1,4 @@
-"""Lo que comparten las pruebas: datos reales en rodajas pequeñas, el libro construido y un navegador."""
+"""Lo que comparten las pruebas: datos reales en rodajas pequeñas y un navegador."""
 
 import dataclasses
 import os
@@ -38,16 +38,6 @@ def other_data(tmp_path_factory):
             arrays |= {f"x_{split}": mnist[f"x_{split}"][kept, 4:24, 5:23], f"y_{split}": mnist[f"y_{split}"][kept]}
     np.savez(path, **arrays)
     return path
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """El libro construido en una copia."""
-    from test_book import build, copy
-
-    process, html = build(copy(tmp_path_factory.mktemp("sitio")))
-    assert process.returncode == 0, process.stdout + process.stderr
-    return html
 
 
 @pytest.fixture(scope="session")

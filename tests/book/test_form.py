@@ -7,9 +7,9 @@ import subprocess
 
 import form
 import pytest
+from building import BOOK
 from papermill.cli import _resolve_type, papermill
 from papermill.translators import PythonTranslator
-from test_book import BOOK
 from test_ext import notebook
 
 from tarea4.report.parameters import MAX_WEIGHTS, allowed, check_parameters

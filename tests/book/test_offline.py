@@ -1,71 +1,10 @@
-"""Una repetición sin red, con unos datos cuyo nombre parece HTML: termina, y nada de ese nombre se vuelve etiqueta."""
-
-import os
-import shutil
-import subprocess
-import sys
+"""Una repetición sin red, de un CSV cuyo nombre parece HTML: termina, se cree, y nada de ese nombre es etiqueta."""
 
 import nbformat
-import pytest
+import reruns
 from bs4 import BeautifulSoup
-from test_book import BOOK, build, copy
-
-NAME = '<script>alert(1)</script>&"c" <b>.npz'  # la barra separa una carpeta de un archivo
-# Python lo ejecuta al arrancar, también en el núcleo del cuaderno: anota e impide lo que salga de la máquina.
-BLOCK = """
-import os, sys
-
-def block(event, arguments):
-    if event in {"socket.connect", "socket.sendto"}:
-        host = arguments[1][0] if isinstance(arguments[1], tuple) else "localhost"
-    elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
-        host = arguments[0]
-    else:
-        return
-    if host not in {"localhost", "127.0.0.1", "::1", "", None}:
-        with open(os.environ["ASKED"], "a") as asked:
-            asked.write(f"{event} {host}\\n")
-        raise OSError("sin red")
-
-sys.addaudithook(block)
-"""
-
-
-@pytest.fixture(scope="module")
-def offline(tmp_path_factory):
-    """Devuelve una función que ejecuta una orden sin más red que la interna; da el proceso y lo que pidió a la red.
-
-    Donde se puede, corre además en un espacio de red propio, que tampoco deja salir al código que no es Python.
-    """
-    folder = tmp_path_factory.mktemp("sin-red")
-    (folder / "sitecustomize.py").write_text(BLOCK, encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(folder), "ASKED": str(folder / "asked")}
-    private = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-    if not shutil.which("unshare") or subprocess.run([*private, "true"], capture_output=True, check=False).returncode:
-        private = []
-
-    def run(*command, cwd):
-        (folder / "asked").write_text("")
-        command = [*private, sys.executable, *command]
-        process = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-        return process, (folder / "asked").read_text()
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def rerun(offline, other_data, tmp_path_factory):
-    """Q1 repetido sin red con otros datos: el proceso, lo que pidió a la red y el cuaderno que deja."""
-    folder = tmp_path_factory.mktemp("corrida")
-    data_path = folder / NAME
-    data_path.parent.mkdir(parents=True)
-    shutil.copy(other_data, data_path)
-    parameters = {"data_path": NAME, "seeds": "[0]", "epochs": 1, "hidden_sizes": "[4]"}
-    options = [text for name, value in parameters.items() for text in ("-p", name, str(value))]
-    process, asked = offline(
-        "-m", "papermill", BOOK / "q1.ipynb", "salida.ipynb", "--no-progress-bar", *options, cwd=folder
-    )
-    return process, asked, folder / "salida.ipynb"
+from building import HOSTILE
+from test_reruns import texts
 
 
 def test_the_block_bites(offline, tmp_path):
@@ -78,26 +17,52 @@ def test_the_block_bites(offline, tmp_path):
     assert (process.returncode, asked) == (0, ""), process.stderr
 
 
-def test_nothing_is_asked_of_the_network_while_running(rerun):
+def test_nothing_is_asked_of_the_network_while_running(offline_rerun):
     """Un cuaderno se repite entero sin red, y ni siquiera la pide."""
-    process, asked, _ = rerun
-    assert process.returncode == 0, process.stderr
+    code, log, asked, _ = offline_rerun
+    assert code == 0, log
     assert asked == ""
 
 
-def test_no_parameter_becomes_markup(rerun, tmp_path):
+def test_other_formats_are_read_and_said(offline_rerun, tmp_path):
+    """Un CSV ordenado por clases, con nombres y pocas de una: se reparte, se avisa y las tablas llevan los nombres."""
+    *_, path = offline_rerun
+    notebook = nbformat.read(path, as_version=4)
+    written = texts(notebook.cells)
+    [note] = [BeautifulSoup(text, "html.parser") for text in written if text.startswith("<p>")]
+    for said in (
+        f"«{HOSTILE.rpartition('/')[-1]}»: 3 clases de imágenes de 28\xa0×\xa028; ",
+        "la prueba es una quinta parte de las filas, al azar, con semilla 0; ",
+        "las clases cero, dos, uno se numeran desde 0; ",
+        "(al azar y, si caben, por clases, con semilla 0, porque las últimas son distintas)",
+    ):
+        assert said in note.text
+    assert "OJO, hay menos de 5 imágenes para validar de dos" in [warning.text for warning in note("strong")]
+    confused = next(text for text in written if "Matrices de confusión" in text)
+    columns = "<th>Modelo</th>\n      <th>Clase</th>\n      <th>cero</th>\n      <th>dos</th>\n      <th>uno</th>"
+    assert columns in confused
+    assert "<td>dos</td>" in confused
+    chapter, noted = reruns.recorded(path)
+    asked = {"data_path": HOSTILE, "model": "simple", "seeds": [0], "epochs": 2}
+    assert (chapter, noted["parameters"]) == ("q1", noted["parameters"] | asked)
+    assert noted["data"]["description"] in note.text
+    assert {(row["model"], row["n"]) for row in noted["results"]} == {("simple", 1)}
+    earlier = noted | {"date": "antes"}
+    assert reruns.doubts(path, noted, earlier) == []
+    injected = next(cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", []))
+    injected.source += "\nepochs = 9"
+    nbformat.write(notebook, tmp_path / "editado.ipynb")
+    assert "cambió su celda de código 2" in reruns.doubts(tmp_path / "editado.ipynb", noted, earlier)[0]
+
+
+def test_no_parameter_becomes_markup(repeated):
     """En las páginas del libro, el nombre de los datos se lee tal cual y no es HTML."""
-    book = copy(tmp_path)
-    (book / "corridas").mkdir()
-    notebook = nbformat.read(rerun[2], as_version=4)
-    nbformat.write(notebook, book / "corridas" / "q1-rara.ipynb")
-    process, html = build(book)
-    assert process.returncode == 0, process.stderr
+    _, html = repeated
     for page in ("corridas.html", "corridas/q1-rara.html"):
         source = (html / page).read_text(encoding="utf-8")
         assert "alert(1)<" not in source
         assert '"c" <' not in source
         soup = BeautifulSoup(source, "html.parser")
-        assert [code for code in soup("code") if NAME in code.text], page
+        assert [code for code in soup("code") if HOSTILE in code.text], page
         assert not [script for script in soup("script") if "alert" in script.text]
         assert not soup("b")

@@ -17,11 +17,11 @@ import nbformat
 import pdf
 import pytest
 from bs4 import BeautifulSoup
+from building import BOOK, contents
 from nbval_numbers import differences
 from nbval_reading import read
 from PIL import Image
 from pypdf import PdfReader
-from test_book import BOOK, build, contents, copy
 
 import tarea4
 from tarea4.report.words import days
@@ -227,20 +227,13 @@ def test_internal_links_exist(site):
     assert checked > 100
 
 
-def test_a_rerun_is_compared_with_the_published(site, tmp_path):
+def test_a_rerun_is_compared_with_the_published(site, repeated):
     """Una repetición hecha con papermill aparece en «Repeticiones» con sus parámetros, las diferencias y su enlace."""
     assert "Aún no hay ninguna" in (site / "corridas.html").read_text("utf-8")
-    book = copy(tmp_path)
-    (book / "corridas").mkdir()
-    command = [sys.executable, "-m", "papermill", "q3.ipynb", "corridas/q3-corta.ipynb", "--no-progress-bar"]
-    parameters = ["-p", "seeds", "[3]", "-p", "epochs", "1", "-p", "candidates", "[[4]]"]
-    subprocess.run([*command, *parameters], cwd=book, check=True, capture_output=True)
-    process, html = build(book)
-    assert process.returncode == 0, process.stderr
+    _, html = repeated
     soup = BeautifulSoup((html / "corridas.html").read_text("utf-8"), "html.parser")
-    table = soup.find("table", class_="tarea4")
-    title = table.find_previous("p")
-    assert title.a["href"] == "corridas/q3-corta.html"
+    title = soup.select_one('p a[href="corridas/q3-corta.html"]').find_parent("p")
+    table = title.find_next("table", class_="tarea4")
     assert (html / title.a["href"]).is_file()
     assert {"seeds = [3]", "epochs = 1"} <= {code.text for code in title("code")}
     rows = {tuple(row[:2]): row[2:] for row in ([cell.text for cell in row("td")] for row in table.tbody("tr"))}
