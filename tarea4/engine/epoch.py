@@ -17,8 +17,8 @@ BLOCK = 1000  # imágenes de entrenamiento que se evalúan juntas: sus activacio
 class Engine:
     """La época y la evaluación de una red, compiladas; sirven, también a la vez, para todas las redes como ella."""
 
-    def __init__(self, model: keras.Sequential, n_train: int, batch_size: int):
-        self.model = _with_state(model)
+    def __init__(self, template: str, n_train: int, batch_size: int):
+        self.model = model = _with_state(build(template))
         self.noisy, self.penalties = noisy(model), penalties(model)
         self.n_train, self.batch_shape = n_train, (-(-n_train // batch_size), batch_size)
         x, y, number = model.input_shape[1:], model.output_shape[1:], tf.TensorSpec(())
@@ -130,15 +130,13 @@ def _function(body: Callable, *signature, xla: bool) -> tf.types.experimental.Co
     return tf.function(body, jit_compile=xla, autograph=False).get_concrete_function(*signature)
 
 
+_engine = functools.lru_cache(maxsize=16)(Engine)
+
+
 def compiled(model: keras.Sequential, n_train: int, batch_size: int) -> Engine:
     """El motor de las redes como `model`, ya compilado si lo hubo; ValueError si no sabe entrenarla."""
     check(model)
     return _engine(template(model), n_train, min(batch_size, n_train))
-
-
-@functools.lru_cache(maxsize=16)
-def _engine(template: str, *sizes) -> Engine:
-    return Engine(build(template), *sizes)
 
 
 def _with_state(model: keras.Sequential) -> keras.Sequential:
@@ -149,5 +147,4 @@ def _with_state(model: keras.Sequential) -> keras.Sequential:
 
 
 def _variables(model: keras.Sequential) -> list[tf.Variable]:
-    measured = [variable for metric in model.metrics for variable in metric.variables]
-    return [variable.value for variable in (*model.weights, *model.optimizer.variables, *measured)]
+    return [each.value for each in (*model.weights, *model.optimizer.variables, *model.metrics_variables)]

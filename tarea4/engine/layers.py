@@ -10,6 +10,7 @@ import math
 
 import keras
 import tensorflow as tf
+from tensorflow.bitwise import right_shift
 from tensorflow.compiler.tf2xla.python import xla
 
 NARROW = 100  # unidades: con más, trasponer cuesta más de lo que ahorra
@@ -23,19 +24,10 @@ class Keyed:
 
     def bits(self, shape: tuple[int, ...]) -> tf.Tensor:
         """Enteros de 32 bits al azar, uno por unidad, como los de SplitMix (Steele, Lea y Flood, OOPSLA 2014)."""
-        position = tf.cast(tf.range(math.prod(shape)), tf.uint32)
-        return tf.reshape(_mix(position * (2 * self.keys[1] + 1) + self.keys[0]), shape)
-
-
-def _mix(bits: tf.Tensor) -> tf.Tensor:
-    """La mezcla final de 32 bits de MurmurHash3 (Appleby, 2011)."""
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        bits = (bits ^ _shift(bits, shift)) * tf.constant(factor, tf.uint32)
-    return bits ^ _shift(bits, 16)
-
-
-def _shift(bits: tf.Tensor, places: int) -> tf.Tensor:
-    return tf.bitwise.right_shift(bits, tf.constant(places, tf.uint32))
+        bits = tf.cast(tf.range(math.prod(shape)), tf.uint32) * (2 * self.keys[1] + 1) + self.keys[0]
+        for places, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):  # la mezcla final de MurmurHash3 (Appleby, 2011)
+            bits = (bits ^ right_shift(bits, places)) * factor
+        return tf.reshape(bits ^ right_shift(bits, 16), shape)
 
 
 class Dense(keras.layers.Dense):
@@ -64,7 +56,7 @@ class Dropout(Keyed, keras.layers.Dropout):
     def call(self, inputs, training=False):
         if not training:
             return inputs
-        uniform = tf.cast(_shift(self.bits(inputs.shape), 8), "float32") * 2.0**-24  # 24 bits: exactos en float32
+        uniform = tf.cast(right_shift(self.bits(inputs.shape), 8), "float32") * 2.0**-24  # 24 bits: exactos en float32
         return tf.where(uniform >= self.rate, inputs / tf.cast(1 - self.rate, inputs.dtype), 0)
 
 
@@ -80,8 +72,8 @@ class GaussianNoise(Keyed, keras.layers.GaussianNoise):
         if not training:
             return inputs
         bits = self.bits(inputs.shape)
-        pairs = (bits & 0x00FF00FF) + (_shift(bits, 8) & 0x00FF00FF)
-        total = tf.cast((pairs & 0xFFFF) + _shift(pairs, 16), "float32")
+        pairs = (bits & 0x00FF00FF) + (right_shift(bits, 8) & 0x00FF00FF)
+        total = tf.cast((pairs & 0xFFFF) + right_shift(pairs, 16), "float32")
         z = (total - 4 * 127.5) / math.sqrt(4 * (2**16 - 1) / 12)  # de media 0 y varianza 1
         square = z * z
         normal = z * (NORMAL[0] + square * (NORMAL[1] + square * NORMAL[2]))
@@ -113,13 +105,8 @@ def noisy(model: keras.Sequential) -> list[keras.layers.Layer]:
 
 def penalties(model: keras.Sequential) -> list[keras.regularizers.Regularizer]:
     """Las penalizaciones l1 y l2 de la activación de sus capas, donde son una opción de la capa."""
-    return [layer.activity_regularizer for layer in model.layers if _is_penalised(layer)]
-
-
-def _is_penalised(layer: keras.layers.Layer) -> bool:
-    return type(getattr(layer, "activity_regularizer", None)) in PENALTIES and (
-        type(layer) is not keras.layers.ActivityRegularization
-    )
+    layers = [layer for layer in model.layers if type(layer) is not keras.layers.ActivityRegularization]
+    return [layer.activity_regularizer for layer in layers if type(layer.activity_regularizer) in PENALTIES]
 
 
 def check(model: keras.Sequential) -> None:
@@ -142,13 +129,14 @@ def template(model: keras.Sequential) -> str:
     """
     config = keras.saving.serialize_keras_object(model)
     nodes = [node for node in config["config"]["layers"] if node["class_name"] != "InputLayer"]
+    penalised = penalties(model)
     for layer, node in zip(model.layers, nodes, strict=True):
         kind, settings = type(layer), node["config"]
         if kind in STRENGTHS:
             settings[STRENGTHS[kind]] = 0.0
         if kind in STRENGTHS or kind is keras.layers.Dense:
             node["registered_name"] = f"tarea4>{kind.__name__}"
-        if _is_penalised(layer):
+        if layer.activity_regularizer in penalised:
             name = {"class_name": "ActivityPenalty", "registered_name": "tarea4>ActivityPenalty"}
             settings["activity_regularizer"] |= name | {"config": {"l1": 0.0, "l2": 0.0}}
     return json.dumps(config)
