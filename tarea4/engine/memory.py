@@ -38,9 +38,10 @@ def remember(
     La historia que se pide puede ser la más rica, con lo evaluado en entrenamiento, o la otra: una rica sirve para las
     dos. Si otro proceso está entrenando lo mismo, se le espera.
     """
-    if not (folder := _folder()):
+    folder = os.environ.get("TAREA4_CACHE", platformdirs.user_cache_dir("tarea4"))
+    if not folder:
         return compute()
-    path = folder / f"{_key(model, parts)}.npz"
+    path = Path(folder, f"{_key(model, parts)}.npz")
     with _turn(path.with_suffix(".lock")):
         weights, notes = _read(path) or ([], {"history": {}})
         if not notes["history"] or (richer and ONLY_IF_RICHER[0] not in notes["history"]):
@@ -63,19 +64,18 @@ def _turn(path: Path) -> Iterator[None]:
 
 def _key(model: keras.Sequential, parts: dict[str, object]) -> str:
     machine = [platform.node(), platform.python_version(), joblib.cpu_count(), *map(os.environ.get, CPU_SWITCHES)]
+    network = json.dumps(keras.saving.serialize_keras_object(model))
     decisive = [
-        _without_names(keras.saving.serialize_keras_object(model)), parts, machine,
+        json.loads(network, object_hook=_without_names), parts, machine,
         code.digest(f"import tarea4.training, {type(model).__module__}"),
         [module.__version__ for module in (keras, tf, np)],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
-def _without_names(node):
+def _without_names(config: dict) -> dict:
     # Keras numera los nombres según lo construido antes, y no deciden nada.
-    if isinstance(node, dict):
-        return {k: _without_names(v) for k, v in node.items() if k not in {"name", "shared_object_id"}}
-    return [_without_names(v) for v in node] if isinstance(node, list | tuple) else node
+    return {k: v for k, v in config.items() if k not in {"name", "shared_object_id"}}
 
 
 def _read(path: Path) -> Result | None:
@@ -88,16 +88,9 @@ def _read(path: Path) -> Result | None:
 
 def _write(path: Path, weights: list[np.ndarray], notes: dict) -> None:
     with contextlib.suppress(OSError):  # si no se puede escribir, no pasa nada
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as unfinished:
             whole = Path(unfinished, "run.npz")
             np.savez(whole, notes=json.dumps(notes), **{f"w{i}": weight for i, weight in enumerate(weights)})
             whole.replace(path)
-        oldest = sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)
-        for file in oldest[:-MAX_FILES]:
+        for file in sorted(path.parent.glob("*.npz"), key=os.path.getmtime)[:-MAX_FILES]:
             file.unlink(missing_ok=True)
-
-
-def _folder() -> Path | None:
-    given = os.environ.get("TAREA4_CACHE")
-    return None if given == "" else Path(given or platformdirs.user_cache_dir("tarea4"))
