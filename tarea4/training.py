@@ -142,7 +142,10 @@ def train_all(trainings: Mapping[str, Training], data: Dataset, seeds: Iterable[
         raise ValueError("seeds: se recibió una lista vacía y se admite una semilla o más.")
     jobs = [(name, seed) for name in trainings for seed in seeds]
     n_threads = min(len(jobs), joblib.cpu_count())  # los que este proceso puede usar, no los de la máquina
-    tensors = {split: _tensors(data, split) for split in ("train", "val")}
+    tensors = {
+        "train": (tf.constant(data.x_train), tf.one_hot(data.y_train, data.n_classes)),
+        "val": (tf.constant(data.x_val), tf.one_hot(data.y_val, data.n_classes)),
+    }
     with ThreadPoolExecutor(n_threads) as pool:
         # Si uno falla, los que no han empezado ya no empiezan.
         done = pool.map(lambda job: _train(trainings[job[0]], *job, data, tensors), jobs)
@@ -154,7 +157,12 @@ _BUILDING = threading.Lock()  # los pesos iniciales salen de un estado al azar c
 
 
 def _train(training: Training, name: str, seed: int, data: Dataset, tensors: dict[str, tuple]) -> Run:
-    start, copy = time.perf_counter(), _fresh_copy(training.model, seed)
+    start = time.perf_counter()
+    with _BUILDING:
+        # De `random` toma Keras las semillas de los pesos. `set_random_seed` da los mismos, pero además vacía la caché
+        # de operaciones de TensorFlow, que cuesta más que construir la red.
+        random.seed(seed)
+        copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(training.model))
 
     def compute() -> tuple[list[np.ndarray], dict]:
         label = f"semilla {seed}" + (f" de {name}" if name else "")
@@ -174,19 +182,6 @@ def _train(training: Training, name: str, seed: int, data: Dataset, tensors: dic
         weights, notes = remember(training.model, parts, compute, richer=training.train_metrics)
         copy.set_weights(weights)
     return Run(copy, seed, **notes)
-
-
-def _tensors(data: Dataset, split: str) -> tuple[tf.Tensor, tf.Tensor]:
-    labels = tf.one_hot(getattr(data, f"y_{split}"), data.n_classes)
-    return tf.constant(getattr(data, f"x_{split}")), labels
-
-
-def _fresh_copy(model: keras.Sequential, seed: int) -> keras.Sequential:
-    with _BUILDING:
-        # De `random` toma Keras las semillas de los pesos. `set_random_seed` da los mismos, pero además vacía la caché
-        # de operaciones de TensorFlow, que cuesta más que construir la red.
-        random.seed(seed)
-        return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
 
 
 def _callbacks(training: Training, seed: int, label: str) -> list[keras.callbacks.Callback]:
