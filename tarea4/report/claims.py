@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tarea4.report.words import Outcome, outcome, p_text, plural, settled, verdict
+from tarea4.report.words import SPLITS, Outcome, outcome, p_text, phrased, plural, verdict
 from tarea4.statistics import compare
+from tarea4.training import Run
 
-WHERE = {"val": "en validación", "test": "en prueba"}
-OUTCOMES = {"mejor": ("se confirma", "parece confirmarse"), "peor": ("se refuta", "parece refutarse")}
+OUTCOMES = ("se confirma", "parece confirmarse"), ("se refuta", "parece refutarse"), "estas semillas no lo deciden"
 
 
 class Answer(NamedTuple):
@@ -33,14 +33,20 @@ class Judged(NamedTuple):
     @property
     def verdict(self) -> str:
         """Si confirma lo que se afirmó: que el modelo es mejor."""
-        return settled(self.p_value, *OUTCOMES.get(self.outcome, ("estas semillas no lo deciden",) * 2))
+        return phrased(self.outcome, self.p_value, *OUTCOMES)
+
+
+def by_epoch(runs: list[Run], key: str) -> pd.DataFrame:
+    """Una métrica de `Run.history` en cada época (filas, desde 1) y con cada semilla (columnas)."""
+    by_seed = pd.DataFrame({run.seed: pd.Series(run.history[key]) for run in runs})
+    return by_seed.set_axis(by_seed.index + 1)
 
 
 def judged(measured: pd.DataFrame, column: str, model: tuple[str, str], other: tuple[str, str]) -> Judged:
     """Qué sale de comparar dos modelos, cada uno con cómo se le llama, en una columna: «val_loss»."""
     split, metric = column.split("_")
     paired = compare(measured, model[0], other[0], column)
-    said = verdict(model[1], other[1], metric, paired, WHERE[split])
+    said = verdict(model[1], other[1], metric, paired, f"en {SPLITS[split]}")
     return Judged(said, outcome(paired, lower_is_better=metric == "loss"), paired.p_value)
 
 
@@ -71,14 +77,14 @@ def compared(measured: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: s
 
     `wins` dice con cuántas semillas gana la primera, y `flips` es `sign_flips` de sus diferencias: una comprobación.
     """
-    pairs, by_seed = list(pairs), measured.pivot(index="seed", columns="model", values=metric)
-    rows = [(*pair, *compare(measured, *pair, metric)[:4]) for pair in pairs]
-    found = pd.DataFrame(rows, columns=["model", "other", "difference", "low", "high", "p"])
-    sign = 1 if metric.endswith("loss") else -1
-    apart = [sign * (by_seed[name] - by_seed[other]) for name, other in pairs]
-    found["holm"], found["n"] = holm(found["p"]), len(by_seed)
-    found["wins"], found["flips"] = [(each < 0).sum() for each in apart], [*map(sign_flips, apart)]
-    better = np.where(sign * found["difference"] < 0, "mejor", "peor")
+    by_seed, sign = measured.pivot(index="seed", columns="model", values=metric), 1 if metric.endswith("loss") else -1
+    rows = []
+    for name, other in pairs:
+        apart = sign * (by_seed[name] - by_seed[other])
+        rows.append((name, other, *compare(measured, name, other, metric), (apart < 0).sum(), sign_flips(apart)))
+    columns = ["model", "other", "difference", "low", "high", "p", "n", "confidence", "wins", "flips"]
+    found = pd.DataFrame(rows, columns=columns)
+    found["holm"], better = holm(found["p"]), np.where(sign * found["difference"] < 0, "mejor", "peor")
     return found.assign(outcome=np.where(found["holm"] < 0.05, better, "sin diferencia"))
 
 

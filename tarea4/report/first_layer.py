@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from tarea4.report.words import interval, mean_and_spread, number, outcome, percent, settled
+from tarea4.report.words import bounds, mean_and_spread, number, outcome, percent, settled
 from tarea4.statistics import compare
 from tarea4.training import Run
 
@@ -41,6 +41,5 @@ def concentration_reading(shares: pd.DataFrame, name: str = "regularizado", othe
     paired = compare(shares.assign(share=100 * shares["share"]), name, other, "share")
     found, seems = outcome(paired), settled(paired.p_value, "Reúnen", "Parecen reunir")
     more = {"mejor": f"{seems} más los del {name}", "peor": f"{seems} más los del {other}"}.get(found)
-    bounds = f"intervalo del 95\xa0% {interval(paired, 2)}"
-    difference = f"lo que reúnen difiere en {number(paired.mean_difference, 2)} puntos, {bounds}"
+    difference = f"lo que reúnen difiere en {number(paired.mean_difference, 2)} puntos, {bounds(paired, 2)}"
     return f"{text} {more or 'Estas semillas no distinguen lo que reúnen'} ({difference})."

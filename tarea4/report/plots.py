@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from tarea4.evaluation import measured_senses
+from tarea4.report.claims import by_epoch
 from tarea4.report.drawing import (
     COLOURS,
     OTHER_COLOURS,
@@ -26,7 +27,7 @@ from tarea4.report.drawing import (
     quantity,
     with_colours,
 )
-from tarea4.report.words import number, scientific
+from tarea4.report.words import SPLITS, number, scientific
 from tarea4.statistics import Calibration, mean_interval
 from tarea4.training import SENSES, Run
 
@@ -50,10 +51,10 @@ def curves(runs_by_name: dict[str, list[Run]], metric: str = "loss", *, threshol
     for name, runs, colour, _ in with_colours(runs_by_name):
         axis.plot([], [], color=colour, lw=8, label=name)
         for prefix, line in lines.items():
-            by_epoch = scale * pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1)
-            _band(axis, by_epoch.set_axis(by_epoch.index + 1), line, colour)
-            lowest.append(by_epoch.min(axis=None))
-            later += [getattr(by_epoch[n_epochs // 10 :], extreme)(axis=None) for extreme in ("min", "max")]
+            table = scale * by_epoch(runs, prefix + metric)
+            _band(axis, table, line, colour)
+            lowest.append(table.min(axis=None))
+            later += table[n_epochs // 10 :].agg(["min", "max"]).to_numpy().ravel().tolist()
         chosen = [(run.best_epoch, scale * run.best(f"val_{metric}")) for run in runs]
         later += [value for _, value in chosen]
         axis.plot(*zip(*chosen, strict=True), "D", color=colour, markeredgecolor="black", zorder=3)
@@ -239,7 +240,7 @@ def steps(measured: pd.DataFrame, metric: str) -> Figure:
     label, scale = quantity(metric)
     names = list(measured["model"].unique())
     figure, axis = new_figure(1.2 + 0.42 * len(names), xlabel=label)
-    for side, (title, split, colour, marker) in enumerate(with_colours({"validación": "val", "prueba": "test"})):
+    for side, (split, title, colour, marker) in enumerate(with_colours(SPLITS)):
         by_model = scale * measured.set_index("model")[f"{split}_{metric}"]
         shift, style = 0.34 * side - 0.17, {"color": colour, "markersize": 5, "capsize": 3, "label": title}
         axis.plot(by_model, [names.index(name) + shift for name in by_model.index], ".", color=colour, alpha=0.4)

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tarea4.report.claims import Answer, Claim, Judged
+from tarea4.report.claims import Answer, Claim, Judged, by_epoch, compared
 from tarea4.report.parameters import Regularised, Sizes, Thresholds, meaning
 from tarea4.report.words import (
+    bounds,
     epochs_reaching,
     in_test,
-    interval,
     mean_and_spread,
     number,
     outcome,
@@ -53,9 +53,7 @@ def fits(runs_by_name: dict[str, list[Run]]) -> pd.DataFrame:
 
 def gaps(runs_by_name: dict[str, list[Run]]) -> dict[str, pd.DataFrame]:
     """Por modelo, la brecha: pérdida de validación menos la evaluada de entrenamiento, por época (filas) y semilla."""
-    losses = {name: [(run.seed, run.history) for run in runs] for name, runs in runs_by_name.items()}
-    found = {name: {s: np.subtract(h["val_loss"], h["train_loss"]) for s, h in each} for name, each in losses.items()}
-    return {name: pd.DataFrame(each).rename(index=lambda i: i + 1) for name, each in found.items()}
+    return {name: by_epoch(runs, "val_loss") - by_epoch(runs, "train_loss") for name, runs in runs_by_name.items()}
 
 
 def overfits(fitted: pd.DataFrame, name: str) -> bool:
@@ -96,8 +94,7 @@ def stopping_reading(runs_by_name: dict[str, list[Run]], name: str = "simple", o
     if not {name, other} <= runs_by_name.keys():
         return "Con un solo modelo no hay con qué comparar."
     epoch = round(np.mean([run.best_epoch for run in runs_by_name[name]]))
-    losses = {each: {r.seed: r.history["val_loss"][epoch - 1] for r in runs_by_name[each]} for each in (name, other)}
-    by_seed = pd.DataFrame(losses)
+    by_seed = pd.DataFrame({each: by_epoch(runs_by_name[each], "val_loss").loc[epoch] for each in (name, other)})
     ours, theirs = by_seed.mean()
     paired = paired_difference(by_seed[other], by_seed[name])
     falls_short = settled(paired.p_value, "Parar ahí no le basta", "Parece que parar ahí no le basta")
@@ -143,16 +140,13 @@ def versus(measured: pd.DataFrame, column: str, name: str, other: str) -> Judged
     """Lo que dan dos modelos en una columna, «test_accuracy» o «val_loss», con cuántas semillas gana uno, y si gana."""
     split, metric = column.split("_")
     what, scale, decimals, unit, difference = LOSS if metric == "loss" else ACCURACY
-    by_seed = scale * measured.pivot(index="seed", columns="model", values=column)
-    paired = paired_difference(by_seed[name], by_seed[other])
-    won = (by_seed[name] < by_seed[other] if metric == "loss" else by_seed[name] > by_seed[other]).sum()
-    found = outcome(paired, lower_is_better=metric == "loss")
-    ours, theirs, apart = (number(x, decimals) for x in (*by_seed[[name, other]].mean(), paired.mean_difference))
+    means, (pair,) = measured.groupby("model")[column].mean(), compared(measured, [(name, other)], column).itertuples()
+    ours, theirs, apart = (number(scale * x, decimals) for x in (means[name], means[other], pair.difference))
     said = f"{WHERE[split]}, la {what} del {name} es {ours}{unit} y la del {other}, {theirs}{unit}"
-    said += ": estas semillas no las distinguen" if found == "sin diferencia" and paired.n > 1 else ""
-    wins = f"gana con {won} de {plural(paired.n, 'semilla')}"
-    said += f" (diferencia de {apart}{difference}{_bounds(paired, decimals)}; {wins})."
-    return Judged(said, found, paired.p_value)
+    said += ": estas semillas no las distinguen" if pair.outcome == "sin diferencia" and pair.n > 1 else ""
+    wins = f"gana con {pair.wins} de {plural(pair.n, 'semilla')}"
+    said += f" (diferencia de {apart}{difference}{_bounds(pair, decimals, scale)}; {wins})."
+    return Judged(said, pair.outcome, pair.p)
 
 
 def easier(reached: pd.DataFrame, name: str, other: str) -> Judged:
@@ -224,5 +218,5 @@ def disagreement(y: np.ndarray, predictions: dict[str, np.ndarray]) -> str:
     )
 
 
-def _bounds(paired: Comparison, decimals: int) -> str:
-    return f", intervalo del 95\N{NO-BREAK SPACE}% {interval(paired, decimals)}" if np.isfinite(paired.low) else ""
+def _bounds(paired: Comparison, decimals: int, scale: float = 1) -> str:
+    return f", {bounds(paired, decimals, scale)}" if np.isfinite(paired.low) else ""

@@ -7,9 +7,9 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from tarea4.evaluation import predict
-from tarea4.report.claims import WHERE, Answer, Claim, compared
+from tarea4.report.claims import Answer, Claim, by_epoch, compared
 from tarea4.report.parameters import Common, Integer, Sizes, meaning
-from tarea4.report.words import mean_and_spread, number, plural, settled
+from tarea4.report.words import SPLITS, mean_and_spread, number, phrased, plural, settled
 from tarea4.statistics import calibration
 from tarea4.training import Run
 
@@ -23,8 +23,7 @@ PAIRS = {
 }
 SOFTMAX, SIGMOID, *_ = MATCHED = list(PAIRS)[:3]
 SATURATING = list(PAIRS)[3:]
-READS = {"mejor": ("es mayor", "parece mayor"), "peor": ("es menor", "parece menor")}
-READS["sin diferencia"] = ("no se distingue",) * 2
+READS = ("es mayor", "parece mayor"), ("es menor", "parece menor"), "no se distingue"
 
 
 class Parameters(Common):
@@ -64,8 +63,7 @@ def worked_example(logits: list[float], true: int) -> pd.DataFrame:
 
 def learning(runs: dict[str, list[Run]]) -> dict[str, pd.DataFrame]:
     """Por pareja, la exactitud de validación (%) en cada época (filas, desde 1) y con cada semilla (columnas)."""
-    by_seed = {name: pd.DataFrame({run.seed: run.history["val_accuracy"] for run in runs[name]}) for name in runs}
-    return {name: 100 * table.set_axis(table.index + 1) for name, table in by_seed.items()}
+    return {name: 100 * by_epoch(group, "val_accuracy") for name, group in runs.items()}
 
 
 def first_epoch(learned: dict[str, pd.DataFrame]) -> str:
@@ -80,11 +78,8 @@ def first_epoch(learned: dict[str, pd.DataFrame]) -> str:
 
 def unread(runs: dict[str, list[Run]], x: np.ndarray, y: np.ndarray) -> str:
     """Con cuántas semillas la red elegida deja alguna clase de `y` sin acertar ni una vez."""
-
-    def misses(run: Run) -> bool:
-        return set(y[predict(run.model, x).argmax(axis=1) == y]) < set(y)
-
-    said = [f"{name}, {sum(map(misses, group))} de {len(group)}" for name, group in runs.items()]
+    read = {name: [y[predict(run.model, x).argmax(axis=1) == y] for run in group] for name, group in runs.items()}
+    said = [f"{name}, {sum(set(hits) < set(y) for hits in group)} de {len(group)}" for name, group in read.items()]
     return f"Semillas que dejan alguna clase de validación sin acertar ni una vez: {'; '.join(said)}."
 
 
@@ -123,13 +118,13 @@ def standing(measured: pd.DataFrame, split: str, names: list[str]) -> tuple[str,
     found = compared(measured, [(SOFTMAX, name) for name in PAIRS if name != SOFTMAX], f"{split}_accuracy")
     found = found.set_index("other").loc[names]
     said = "; ".join(
-        f"comparada con la de {row.Index}, {settled(row.holm, *READS[row.outcome])} "
+        f"comparada con la de {row.Index}, {phrased(row.outcome, row.holm, *READS)} "
         f"({number(100 * row.difference, 2)} puntos)"
         for row in found.itertuples()
     )
     accuracy = mean_and_spread(measured.loc[measured["model"] == SOFTMAX, f"{split}_accuracy"], 2, 100)
     better = min(found.loc[found["outcome"] == "mejor", "holm"], default=None)
-    return f"La exactitud {WHERE[split]} de {SOFTMAX} es {accuracy}\xa0%; {said}.", better
+    return f"La exactitud en {SPLITS[split]} de {SOFTMAX} es {accuracy}\xa0%; {said}.", better
 
 
 def answer(measured: pd.DataFrame, learned: dict[str, pd.DataFrame]) -> Answer:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tarea4.report.claims import Answer, Claim
+from tarea4.report.claims import Answer, Claim, by_epoch
 from tarea4.report.drawing import comma
 from tarea4.report.parameters import Networks, Sizes, Thresholds, meaning
 from tarea4.report.words import epochs_reaching, in_test, number, plural
@@ -64,7 +64,7 @@ def least_losses(runs: dict[str, list[Run]], sizes: dict[str, int]) -> dict[str,
     groups = {}
     for name in sorted(runs, key=lambda name: (name.count("-"), sizes[name])):
         group = depth(name) if len(set(name.split("-"))) == 1 else name
-        groups.setdefault(group, {})[sizes[name]] = {run.seed: min(run.history["train_loss"]) for run in runs[name]}
+        groups.setdefault(group, {})[sizes[name]] = by_epoch(runs[name], "train_loss").min()
     return {group: pd.DataFrame(losses).T for group, losses in groups.items()}
 
 
@@ -85,9 +85,8 @@ def read_curves(runs: list[Run]) -> str:
 
 def read_depth(runs: dict[str, list[Run]]) -> str:
     """Si una capa más, igual de ancha, baja la menor pérdida evaluada: en cuántas de las anchuras comparables."""
-    losses, pairs = {}, {}
-    for name, group in runs.items():
-        losses[tuple(name.split("-"))] = np.mean([min(run.history["train_loss"]) for run in group])
+    losses = {tuple(name.split("-")): by_epoch(runs[name], "train_loss").min().mean() for name in runs}
+    pairs = {}
     for sizes, loss in losses.items():
         if len(set(sizes)) == 1 and (deeper := (*sizes, sizes[0])) in losses:
             pairs.setdefault(len(sizes), []).append(losses[deeper] < loss)

@@ -9,13 +9,12 @@ import pandas as pd
 from tarea4.evaluation import predict
 from tarea4.report.claims import Answer, Claim, Judged, compared
 from tarea4.report.parameters import Regularised, Sizes, Studied, meaning
-from tarea4.report.words import in_test, number, outcome, scientific, settled
+from tarea4.report.words import in_test, number, outcome, phrased, scientific, settled
 from tarea4.statistics import compare
 
 NOTHING = "Con estos datos no hay nada guardado: solo se enseña lo que se entrena aquí."
 SIMPLE, TRY_02, OLD = "simple (Q3)", "Try 02", "respuesta de 2020"
-AGAINST = {"mejor": ("mejora a", "parece que mejora a"), "peor": ("es peor que", "parece peor que")}
-AGAINST["sin diferencia"] = ("no se distingue de",) * 2
+AGAINST = ("mejora a", "parece que mejora a"), ("es peor que", "parece peor que"), "no se distingue de"
 
 
 class Parameters(Regularised, Studied):
@@ -102,7 +101,7 @@ def against(measured: pd.DataFrame, found: pd.DataFrame, name: str, other: str, 
     row = found[found["model"].isin([name, other]) & found["other"].isin([name, other])].iloc[0]
     turned = {} if row["model"] == name else {"mejor": "peor", "peor": "mejor"}
     outcome, loss = turned.get(row["outcome"], row["outcome"]), measured.groupby("model")["val_loss"].mean().map(number)
-    said = f"{settled(row['holm'], *AGAINST[outcome])} {called}"
+    said = f"{phrased(outcome, row['holm'], *AGAINST)} {called}"
     told = f"{said} (pérdida de validación {loss[name]} frente a {loss[other]})"
     return said, Judged(told, outcome, row["holm"])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from tarea4.evaluation import best_model
-from tarea4.report.claims import Answer, Claim, compared, judged
+from tarea4.report.claims import Answer, Claim, by_epoch, compared, judged
 from tarea4.report.parameters import Alpha, Rate, Sizes, Studied, meaning
-from tarea4.report.words import mean_and_spread, number, percent, plural, scientific, settled, verdict
+from tarea4.report.words import mean_and_spread, number, percent, phrased, plural, scientific, verdict
 from tarea4.statistics import compare, prediction_interval
 from tarea4.training import Run
 
@@ -23,10 +23,9 @@ MEASURES_2020 |= {"val_loss": "Pérdida, validación", "val_accuracy": "Exactitu
 SHOWN = {metric: percent if metric.endswith("accuracy") else number for metric in MEASURES_2020}
 L1_2020, ALPHA_2020 = 1.55e-05, 70e-15  # la penalización que enseñaba su barra en la época 23, y su alfa
 PRINTED_2020, BIGGEST_2020 = 34_535, 34_775  # parámetros del resumen que imprimió, y de «Try 02»
-EFFECTS = {"mejor": ("mejora", "parece que mejora"), "peor": ("empeora", "parece que empeora")}
-EFFECTS["sin diferencia"] = ("no se nota",) * 2
-MOVES = {"mejor": ("baja", "parece bajar"), "peor": ("sube", "parece subir")}
-MOVES["sin diferencia"] = ("no cambia de modo que se note",) * 2
+EFFECTS = ("mejora", "parece que mejora"), ("empeora", "parece que empeora"), "no se nota"
+MOVES = ("baja", "parece bajar"), ("sube", "parece subir"), "no cambia de modo que se note"
+BEATEN = ("superado", "parece superado"), ("no alcanzado", "no parece alcanzado"), "no se distinguen"
 
 
 class Parameters(Studied):
@@ -43,7 +42,7 @@ def answer(measured: pd.DataFrame, base: str, layers: str | None, recipe: str) -
     tried = [("cambiar solo las capas", layers)] if layers else []
     tried, against = [*tried, ("cambiar también la receta", recipe)], (base, f"la {base}")
     told = [judged(measured, "val_loss", (name, f"la red {name}"), against) for _, name in tried]
-    effects = [settled(each.p_value, *EFFECTS[each.outcome]) for each in told]
+    effects = [phrased(each.outcome, each.p_value, *EFFECTS) for each in told]
     said = "; ".join(f"{what} {effect}" for (what, _), effect in zip(tried, effects, strict=True))
     within = measured.loc[measured["model"].isin([layers, recipe]), "parameters"].max() <= BIGGEST_2020
     said = f"sin pasar de los parámetros de 2020, {said}" if within else said
@@ -71,10 +70,9 @@ def steps_reading(measured: pd.DataFrame, references: dict[str, str]) -> str:
     same = [name for name, other in references.items() if by_seed[name].equals(by_seed[other])]
     pairs = [pair for pair in references.items() if pair[0] not in same]
     changes, seeds = compared(measured, pairs).sort_values("difference"), len(by_seed)
-    told = [settled(row.holm, *MOVES[row.outcome]) for row in changes.itertuples()]
-    parts = []
-    for what in dict.fromkeys(what for pair in MOVES.values() for what in pair):
-        chosen = changes[np.equal(told, what)]
+    moved, parts = [phrased(row.outcome, row.holm, *MOVES) for row in changes.itertuples()], []
+    for what in (*MOVES[0], *MOVES[1], MOVES[2]):
+        chosen = changes[np.equal(moved, what)]
         found = ", ".join(f"«{row.model}» ({number(row.difference)})" for row in chosen.itertuples())
         parts += [f"{what} con {found}"] if found else []
     return (
@@ -100,18 +98,15 @@ def placed(figure: float, values: Sequence[float], show=number) -> tuple[str, st
 
 def log_table(runs_by_name: dict[str, list[Run]], log: pd.DataFrame = LOG_2020) -> pd.DataFrame:
     """La media de las épocas que 2020 registró, y el intervalo donde caería un entrenamiento más de cada red."""
-    rows = [{"Red": f"2020, épocas {log.index[0]} a {log.index[-1]}"}]
-    rows[0] |= {label: SHOWN[metric](log[metric].mean()) for metric, label in MEASURES_2020.items()}
-    for name, runs in runs_by_name.items():
-        fits = logged(runs, log)
-        rows.append({"Red": name} | {label: ": ".join(fits[metric]) for metric, label in MEASURES_2020.items()})
-    return pd.DataFrame(rows)
+    rows = {f"2020, épocas {log.index[0]} a {log.index[-1]}": [SHOWN[name](log[name].mean()) for name in MEASURES_2020]}
+    rows |= {name: [*map(": ".join, logged(runs, log).values())] for name, runs in runs_by_name.items()}
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=MEASURES_2020.values())
+    return found.rename_axis("Red").reset_index()
 
 
 def logged(runs: list[Run], log: pd.DataFrame = LOG_2020) -> dict[str, tuple[str, str]]:
     """Por medida de un registro, dónde caería su media con un entrenamiento más, y si la del registro está dentro."""
-    epochs = log.index - 1
-    today = {metric: [np.take(run.history[metric], epochs).mean() for run in runs] for metric in MEASURES_2020}
+    today = {metric: by_epoch(runs, metric).loc[log.index].mean() for metric in MEASURES_2020}
     return {metric: placed(log[metric].mean(), values, SHOWN[metric]) for metric, values in today.items()}
 
 
@@ -145,10 +140,8 @@ def claims(measured: pd.DataFrame, best: str, old: str, parameters: Sequence[int
         side, *near = inside.split(", ")
         judgement = ", ".join([f"{side} de lo que da su receta", *near])
         made.append(Claim(f"Da {name} {number(figure)} en prueba", evidence, judgement))
-    beaten = {"mejor": ("superado", "parece superado"), "peor": ("no alcanzado", "no parece alcanzado")}
-    beaten["sin diferencia"] = ("no se distinguen",) * 2
     found = judged(measured, "test_accuracy", (best, f"el mejor de los entrenados aquí ({best})"), (old, "el de 2020"))
-    made.append(Claim("Es el mejor modelo que se obtuvo", found.said, settled(found.p_value, *beaten[found.outcome])))
+    made.append(Claim("Es el mejor modelo que se obtuvo", found.said, phrased(found.outcome, found.p_value, *BEATEN)))
     code, variant = (number(n, 0) for n in parameters)
     evidence = f"El código de «Try 02» construye una red de {code}; sin su segunda capa de 15 son {variant}."
     same = "es de la red del código" if parameters[0] == PRINTED_2020 else "no es de la red del código"

@@ -11,9 +11,9 @@ from IPython import get_ipython
 
 from tarea4.data import Dataset
 from tarea4.report.parameters import Common
+from tarea4.report.words import SPLITS
 
 QUANTITIES = {"loss": "pérdida", "accuracy": "exactitud", "ece": "ECE"}
-SPLITS = {"val": "validación", "test": "prueba"}
 
 
 def source_digest(source: str) -> str:

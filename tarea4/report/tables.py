@@ -12,13 +12,13 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from tarea4.evaluation import measured_senses
+from tarea4.report.claims import by_epoch
 from tarea4.report.html import table
-from tarea4.report.words import epochs_reaching, interval, mean_and_spread, number, p_text, percent
+from tarea4.report.words import SPLITS, epochs_reaching, interval, mean_and_spread, number, p_text, percent
 from tarea4.statistics import Calibration
 from tarea4.training import SENSES, Run
 
 FEW = 4  # con más redes, una por columna no cabrían
-SPLITS = {"val": "validación", "test": "prueba"}
 
 
 def summary(model: keras.Model) -> HTML:
@@ -126,12 +126,11 @@ def confusion_table(matrices: dict[str, np.ndarray], names: Sequence[str] = ()) 
 
 def curve_table(runs_by_name: dict[str, list[Run]], metric: str) -> pd.DataFrame:
     """Por época, la media y los extremos de las semillas de una métrica, en los `SENSES` que se midieron."""
-    senses, by_epoch = measured_senses(run for runs in runs_by_name.values() for run in runs), {}
+    senses = measured_senses(run for runs in runs_by_name.values() for run in runs)
+    curves = {}
     for name, runs in runs_by_name.items():
-        for prefix, label in senses.items():
-            by_seed = pd.concat([pd.Series(run.history[prefix + metric]) for run in runs], axis=1)
-            by_epoch[f"{name}, {label}"] = by_seed.set_axis(by_seed.index + 1)
-    return sweep_table(by_epoch, "Época", int)
+        curves |= {f"{name}, {label}": by_epoch(runs, prefix + metric) for prefix, label in senses.items()}
+    return sweep_table(curves, "Época", int)
 
 
 def fits_table(fitted: pd.DataFrame, caption: str) -> HTML:

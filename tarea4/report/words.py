@@ -10,6 +10,7 @@ import pandas as pd
 from tarea4.statistics import Comparison, Interval
 
 Outcome = Literal["mejor", "peor", "sin diferencia"]
+SPLITS = {"val": "validación", "test": "prueba"}
 SURE = 1e-4  # con un valor p mayor, otras semillas, u otro procesador, podrían no ver la diferencia: se dice «parece»
 MONTHS = "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()  # noqa: SIM905
 
@@ -55,8 +56,12 @@ def mean_and_spread(values: Sequence[float], decimals: int = 4, scale: float = 1
     return number(values.mean(), decimals) + spread
 
 
-def interval(bounds: Interval | Comparison, decimals: int = 4, scale: float = 1) -> str:
-    return f"[{number(scale * bounds.low, decimals)}; {number(scale * bounds.high, decimals)}]"
+def interval(ends: Interval | Comparison, decimals: int = 4, scale: float = 1) -> str:
+    return f"[{number(scale * ends.low, decimals)}; {number(scale * ends.high, decimals)}]"
+
+
+def bounds(paired: Comparison, decimals: int = 4, scale: float = 1) -> str:
+    return f"intervalo del {percent(paired.confidence, 0)} {interval(paired, decimals, scale)}"
 
 
 def outcome(comparison: Comparison, *, lower_is_better: bool = False) -> Outcome:
@@ -74,14 +79,14 @@ def verdict(name: str, other: str, metric: Literal["loss", "accuracy"], comparis
     what, better, worse = ("pérdida", "menor", "mayor") if loss else ("exactitud", "mayor", "menor")
     scale, unit, decimals = (1, "", 4) if loss else (100, " puntos", 2)
     difference = number(scale * comparison.mean_difference, decimals) + unit
-    bounds = f"{percent(comparison.confidence, 0)} {interval(comparison, decimals, scale)}"
-    support = f"(diferencia de {difference}, intervalo del {bounds}, {plural(comparison.n, 'semilla')})"
-    size = {"mejor": better, "peor": worse}.get(outcome(comparison, lower_is_better=loss))
-    if size:
-        has = settled(comparison.p_value, "tiene", "parece tener")
-        return f"{name[0].upper()}{name[1:]} {has} {size} {what} {where} que {other} {support}."
-    both = f"{name} de {other}".replace(" de el ", " del ")
-    return f"Estas semillas no distinguen {both} por la {what} {where.rstrip(',')} {support}."
+    within = bounds(comparison, decimals, scale)
+    support = f"(diferencia de {difference}, {within}, {plural(comparison.n, 'semilla')})"
+    found = outcome(comparison, lower_is_better=loss)
+    if found == "sin diferencia":
+        both = f"{name} de {other}".replace(" de el ", " del ")
+        return f"Estas semillas no distinguen {both} por la {what} {where.rstrip(',')} {support}."
+    has, size = settled(comparison.p_value, "tiene", "parece tener"), better if found == "mejor" else worse
+    return f"{name[0].upper()}{name[1:]} {has} {size} {what} {where} que {other} {support}."
 
 
 def epochs_reaching(epochs: Sequence[int], *, brief: bool = False) -> str:
@@ -128,3 +133,8 @@ def at_the_end(measured: pd.DataFrame) -> str:
 def settled(p_value: float, said: str, hesitant: str) -> str:
     """Lo que se dice de una diferencia probada: `said`, o `hesitant` si otras semillas podrían no verla."""
     return said if p_value < SURE else hesitant
+
+
+def phrased(found: Outcome, p_value: float, better: tuple[str, str], worse: tuple[str, str], same: str) -> str:
+    """Lo que se dice de un desenlace: de mejor y de peor, lo que diga `settled`."""
+    return settled(p_value, *{"mejor": better, "peor": worse, "sin diferencia": (same, same)}[found])
