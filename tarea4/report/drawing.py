@@ -72,16 +72,16 @@ def legend(figure: Figure, ncols: int = 1) -> Figure:
     return figure
 
 
-def cells(axis, values, texts, rows, columns, norm, cmap: str, width: float):
+def cells(axis, values, texts, names, norm, cmap: str, width: float):
     """Celdas de color con su texto, blanco o negro según el fondo; `width`, en pulgadas (un dígito ocupa 0,1)."""
     mesh = axis.pcolormesh(values, norm=norm, cmap=cmap, edgecolors="white", lw=0.5, rasterized=values.size > 900)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
     axis.invert_yaxis()
-    for numbers, labels in ((axis.yaxis, rows), (axis.xaxis, columns)):
-        step = -(-len(labels) // 25)
-        numbers.set_ticks(np.arange(len(labels))[::step] + 0.5, labels[::step])
-    axis.tick_params(axis="x", rotation=90 if 0.1 * max(map(len, columns)) > width * step else 0)
+    step = -(-len(names) // 25)
+    for numbers in (axis.yaxis, axis.xaxis):
+        numbers.set_ticks(np.arange(len(names))[::step] + 0.5, names[::step])
+    axis.tick_params(axis="x", rotation=90 if 0.1 * max(map(len, names)) > width * step else 0)
     font_size = min(10, 100 * width / max(1, *map(len, texts.flat)))
     luminance = mesh.cmap(norm(values))[..., :3] ** 2.2 @ [0.2126, 0.7152, 0.0722]
     for i, j in np.argwhere(texts != "") if font_size >= 6 else ():

@@ -86,7 +86,7 @@ def confusion_matrices(
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):
         share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
         texts = np.where(matrix > 0, matrix.astype(str), "")
-        mesh = cells(axis, share, texts, names, names, norm, colours, side / k)
+        mesh = cells(axis, share, texts, names, norm, colours, side / k)
         axis.set(title=name, xlabel="clase predicha", ylabel="clase verdadera", aspect="equal")
     ticks = [0, 10, 50, 100] if as_in_2020 else [0, 1, 10, 50, 100]
     figure.colorbar(mesh, ax=axes, location="bottom", aspect=40, ticks=ticks, label="% de la clase")
@@ -94,20 +94,15 @@ def confusion_matrices(
 
 
 @STYLED
-def digits(
-    images: np.ndarray, y: np.ndarray, probabilities: np.ndarray, names: Sequence[str] = (), *, columns: int = 4
-) -> Figure:
+def digits(images: np.ndarray, y: np.ndarray, probabilities: np.ndarray, names: Sequence[str] = ()) -> Figure:
     """Imágenes (m, alto, ancho), su clase `y` (m,) y la que la red lee, según `probabilities` (m, k); m puede ser 0."""
-    names = class_labels(names, probabilities.shape[1])
+    names, columns = class_labels(names, probabilities.shape[1]), 4
     side = WIDTH / columns
     figure, axes = axes_grid(len(images), columns, side, side * images.shape[1] / images.shape[2] + 0.55)
     for axis, image, label, row in zip(axes, images, y, probabilities, strict=True):
         axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-        axis.set(
-            xticks=[],
-            yticks=[],
-            title=f"es {names[label]}, lee {names[row.argmax()]}\n{comma(100 * row.max(), '.1f')} %",
-        )
+        title = f"es {names[label]}, lee {names[row.argmax()]}\n{comma(100 * row.max(), '.1f')} %"
+        axis.set(xticks=[], yticks=[], title=title)
     if not axes:
         figure.text(0.5, 0.5, "ninguna imagen", ha="center")
     return figure
@@ -118,13 +113,13 @@ def first_layers(weights: dict[str, np.ndarray]) -> Figure:
     """Los pesos (m, alto, ancho) de la primera capa de cada red, una imagen por unidad y un solo color para todas."""
     columns = 5  # más no se verían en un teléfono
     limit = max(float(np.quantile(np.abs(each), 0.999)) for each in weights.values())
-    tiles = {name: [np.pad(unit, 1, constant_values=np.nan) for unit in each] for name, each in weights.items()}
-    rows = max(-(-len(each) // columns) for each in tiles.values())
-    height, width = next(iter(tiles.values()))[0].shape
-    figure, axes = axes_grid(len(tiles), 2, WIDTH / 2, WIDTH / 2 * rows * height / (columns * width) + 0.5)
-    for axis, (name, each) in zip(axes, tiles.items(), strict=True):
-        blank = [np.full((height, width), np.nan)] * (rows * columns - len(each))
-        mosaic = np.block([[*(each + blank)[row * columns : (row + 1) * columns]] for row in range(rows)])
+    rows = -(-max(map(len, weights.values())) // columns)
+    height, width = np.add(next(iter(weights.values())).shape[1:], 2)  # con un píxel de margen
+    figure, axes = axes_grid(len(weights), 2, WIDTH / 2, WIDTH / 2 * rows * height / (columns * width) + 0.5)
+    for axis, (name, each) in zip(axes, weights.items(), strict=True):
+        tiles = np.full((rows * columns, height, width), np.nan)
+        tiles[: len(each), 1:-1, 1:-1] = each
+        mosaic = tiles.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, -1)
         mesh = axis.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
         axis.set(title=name, xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
