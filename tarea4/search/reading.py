@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.trial import FixedTrial, TrialState
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from tarea4.data import Dataset
 from tarea4.search.recipes import BUDGET_2020, Recipe
@@ -18,7 +18,7 @@ from tarea4.training import Run
 
 STUDIES_PATH = Path(__file__).parents[2] / "estudios"  # los publicados
 SETTING = ("dropout", "alpha_l1", "alpha_l2")
-MEASURES = ("parameters", "val_accuracy", "test_loss", "test_accuracy", "ece", "errors")
+MEASURES = ("trained", "parameters", "val_accuracy", "test_loss", "test_accuracy", "ece", "errors")
 
 
 def reader_study(name: str, data: Dataset, *, n_trials: int = 0, storage: str | None = None) -> optuna.Study:
@@ -57,8 +57,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
         row = {"number": trial.number, "pruned": trial.state == TrialState.PRUNED, "date": trial.datetime_start}
         row |= {"val_loss": min(losses, default=math.nan), "best_epoch": int(np.argmin([*losses, math.inf])) + 1}
         row |= {"epochs": len(losses), "seconds": trial.duration.total_seconds(), "history": history}
-        row |= {name: trial.user_attrs.get(name) for name in ("parameters", "val_accuracy")}
-        rows.append(row | {k: v for k, v in trial.user_attrs.items() if k in MEASURES} | trial.params)
+        rows.append(row | {name: trial.user_attrs.get(name) for name in MEASURES} | trial.params)
     columns = None if rows else ["number", "pruned", "val_loss", "parameters", "seconds", "history", "seed"]
     return pd.DataFrame(rows, columns=columns).sort_values("val_loss", ignore_index=True)
 
@@ -101,19 +100,16 @@ def best_settings(trials: pd.DataFrame, n: int) -> list[dict[str, float]]:
     ]
 
 
-def recipe(study: optuna.Study, number: int, data: Dataset) -> Recipe:
-    """La receta de un ensayo de un estudio de Q5."""
-    return SPACES[study.study_name].suggest(FixedTrial(study.trials[number].params), data)
+def recipe(trial: FrozenTrial | None, data: Dataset) -> tuple[int, Recipe]:
+    """El número de un ensayo de Q5, y su receta; sin ensayo, 0 y la primera diseñada."""
+    number, params = (trial.number, trial.params) if trial else (0, SPACES["q5"].designed()[0])
+    return number, SPACES["q5"].suggest(FixedTrial(params), data)
 
 
-def best_recipes(study: optuna.Study, data: Dataset, n: int) -> dict[int, Recipe]:
-    """Por número de ensayo, las `n` mejores recetas de un estudio de Q5; de uno vacío, la primera diseñada."""
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    best = sorted(finished, key=lambda trial: trial.value)[:n]
-    if not best:
-        space = SPACES[study.study_name]
-        return {0: space.suggest(FixedTrial(space.designed()[0]), data)}
-    return {trial.number: recipe(study, trial.number, data) for trial in best}
+def best_recipe(study: optuna.Study, data: Dataset) -> tuple[int, Recipe]:
+    """La `recipe` del mejor ensayo sin podar de un estudio de Q5; de uno vacío, la primera diseñada."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return recipe(study.best_trial if complete else None, data)
 
 
 def q4_points(data: Dataset) -> pd.DataFrame:
@@ -137,9 +133,8 @@ def q5_sizes(data: Dataset, *, besides: str = "") -> str:
 
 
 def q5_recipe(data: Dataset) -> tuple[int, Recipe]:
-    """El ensayo de Q5 que sus finalistas eligen, y su receta; con otros datos, la primera diseñada."""
+    """La `recipe` del ensayo de Q5 que sus finalistas eligen; con otros datos, la primera diseñada."""
     finalists = stored("q5-finalistas", data)
     if finalists.empty:
-        return 0, SPACES["q5"].suggest(FixedTrial(SPACES["q5"].designed()[0]), data)
-    number = int(points(finalists, ["trial"]).loc[0, "trial"])
-    return number, recipe(published("q5"), number, data)
+        return recipe(None, data)
+    return recipe(published("q5").trials[int(points(finalists, ["trial"]).loc[0, "trial"])], data)

@@ -41,6 +41,8 @@ LABELS = {
     "alpha_l2": "alfa de l2", "log10_alpha_l1": "alfa de l1", "log10_alpha_l2": "alfa de l2",
     "learning_rate": "tasa de aprendizaje", "weight_decay": "decaimiento de pesos",
     "schedule": "plan de la tasa", "batch_size": "tamaño del lote", "hidden_sizes": "capas", "seed": "semilla",
+    "label_smoothing": "suavizado de etiquetas", "epsilon": "perturbación de FGSM", "pool": "imagen reducida",
+    "augment": "transformaciones afines",
 }  # fmt: skip
 
 

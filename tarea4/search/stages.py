@@ -86,7 +86,8 @@ SPACES |= {
     "q5-capas": Space("otras capas, con el ajuste que ganó en Q4",
         functools.partial(suggest_regularised, choices=SIZES), _q5_sizes, grid=True),
     "q5-finalistas": Space("los mejores ensayos de «q5», con las semillas que eligen",
-        lambda trial, data: reading.recipe(reading.published("q5"), trial.suggest_int("trial", 0, 10_000), data),
+        lambda trial, data:
+            reading.recipe(reading.published("q5").trials[trial.suggest_int("trial", 0, 10_000)], data)[1],
         _q5_finalists, grid=True),
     "atribucion": Space("de la red simple a la mejor, paso a paso",
         lambda trial, data: steps(data)[trial.suggest_categorical("step", STEPS)],

@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import optuna
 import pandas as pd
 from IPython.display import HTML, Markdown
-from optuna.trial import TrialState
 
 from tarea4.data import Dataset
 from tarea4.report.html import table
@@ -23,12 +22,8 @@ from tarea4.statistics import compare
 from tarea4.training import Run
 
 NOTHING = Markdown("Esto se hizo con MNIST y 50 épocas: con otros datos o menos épocas, no hay nada que enseñar.")
-FIELDS = LABELS | {"batch_norm": "normalización por lotes", "label_smoothing": "suavizado de etiquetas"}
-FIELDS |= {"epsilon": "perturbación de FGSM", "pool": "imagen reducida", "augment": "transformaciones afines"}
-LONGEST = STEPS[-1]
-BEYOND = {"imagen reducida": LONGEST, "imagen reducida, suavizado de etiquetas": "imagen reducida"}
-BEYOND |= {"imagen reducida, FGSM": "imagen reducida", "grande": LONGEST, "grande, FGSM": "grande"}
-BEYOND |= {"grande, transformaciones afines": "grande"}  # con qué se compara cada receta de «Más allá»
+# Con qué se compara cada receta de «Más allá»: con la que su nombre dice antes de la coma o, si no, con el último paso.
+BEYOND = {name: name.rpartition(", ")[0] or STEPS[-1] for name in RECIPES}
 
 
 def when_stored(trials: pd.DataFrame | pd.Series, show: Callable[[], HTML | Markdown]) -> HTML | Markdown:
@@ -39,9 +34,8 @@ def when_stored(trials: pd.DataFrame | pd.Series, show: Callable[[], HTML | Mark
 def study_table(trials: pd.DataFrame, n: int = 10) -> HTML:
     """Los `n` primeros ensayos, que son los de menor pérdida de validación, con sus hiperparámetros."""
     best = trials.head(n).dropna(axis=1, how="all")
-    texts = {name: [shown(name, value) for value in best[name]] for name in LABELS if name in best}
-    frame = pd.DataFrame({LABELS[name].capitalize(): values for name, values in texts.items()})
-    return table(frame, "Los mejores ensayos del estudio, de menor a mayor pérdida de validación")
+    columns = {LABELS[name].capitalize(): [shown(name, x) for x in best[name]] for name in LABELS if name in best}
+    return table(pd.DataFrame(columns), "Los mejores ensayos del estudio, de menor a mayor pérdida de validación")
 
 
 def study_summary(study: optuna.Study, trials: pd.DataFrame) -> str:
@@ -71,12 +65,11 @@ def studies_table(caption: str) -> HTML:
 
 def totals() -> str:
     """Cuánto se ha probado en todos los estudios guardados, también lo que se descartó, y lo que costó."""
-    trials = [t for name in SPACES for t in reading.published(name).get_trials(deepcopy=False, states=FINISHED)]
-    distinct = len({trial.user_attrs.get("trained", trial.number) for trial in trials})
-    pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
-    hours = number(sum(trial.duration.total_seconds() for trial in trials) / 3600, 1)
-    settings = plural(distinct, "configuración distinta", "configuraciones distintas")
-    ended = f"los descartados y {plural(pruned, 'podado')}"
+    studies = (reading.trials_table(reading.published(name)) for name in SPACES)
+    trials = pd.concat(study[["trained", "pruned", "seconds"]] for study in studies)
+    settings = plural(trials["trained"].nunique(), "configuración distinta", "configuraciones distintas")
+    ended = f"los descartados y {plural(trials['pruned'].sum(), 'podado')}"
+    hours = number(trials["seconds"].sum() / 3600, 1)
     return f"{plural(len(trials), 'entrenamiento')} de {settings}, contados {ended}: {hours} horas"
 
 
@@ -104,12 +97,11 @@ def like_q4(recipe: Recipe, setting: dict[str, float]) -> Recipe:
 
 def changed(recipe: Recipe, reference: Recipe) -> dict[str, tuple[str, str]]:
     """Por campo en que dos recetas difieren, lo que dice la primera y lo que dice la otra."""
-    told = {}
-    for field in fields(Recipe):
-        values = (getattr(each, field.name) for each in (recipe, reference))
-        ours, theirs = (layers(v) if isinstance(v, list | tuple) else shown(field.name, v) for v in values)
-        told |= {FIELDS[field.name]: (ours, theirs)} if ours != theirs else {}
-    return told
+    ours, theirs = (
+        {LABELS[name]: layers(x) if name == "hidden_sizes" else shown(name, x) for name, x in vars(each).items()}
+        for each in (recipe, reference)
+    )
+    return {name: (told, theirs[name]) for name, told in ours.items() if told != theirs[name]}
 
 
 def recipe_table(recipe: Recipe, reference: Recipe, caption: str) -> HTML:
@@ -146,9 +138,8 @@ def changes_table(data: Dataset, caption: str) -> HTML:
     winner, trained, rows = reading.q4_winner(data), stages.steps(data) | RECIPES, []
     recipes = {name: each for name, each in trained.items() if isinstance(each, Recipe)}
     compared = references(winner) | BEYOND
-    small = recipes["+ ruido y optimizador"]
-    start = replace(small, hidden_sizes=tuple(map(int, SIZES_2020.split("-"))))
-    recipes |= {"+ capas": like_q4(small, winner), compared["+ capas"]: like_q4(start, winner)}
+    recipes["+ capas"] = like_q4(recipes["+ ruido y optimizador"], winner)
+    recipes[compared["+ capas"]] = replace(recipes["+ capas"], hidden_sizes=[*map(int, SIZES_2020.split("-"))])
     for name, other in compared.items():
         change = "lo que dice su nombre"
         if {name, other} <= recipes.keys():

@@ -104,7 +104,7 @@ def test_nbval_compares_every_result(notebook):
     assert excused <= {"q5-32"}  # las confusiones más frecuentes: sus cuentas las comprueban los invariantes
 
 
-BUILDS_OR_TRAINS = re.compile(r"\b(plain|regularised|best_recipes|train|train_seeds|train_all)\(")
+BUILDS_OR_TRAINS = re.compile(r"\b(plain|regularised|best_recipe|train|train_seeds|train_all)\(")
 
 
 def test_code_is_short(notebook):

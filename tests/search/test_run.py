@@ -352,7 +352,7 @@ def test_least_loss_counts_though_it_is_not_the_last(images, tmp_path, monkeypat
     row = trials_table(study).iloc[0]
     assert (row["best_epoch"], row["epochs"]) == (np.argmin(curve) + 1, 20)
     assert row["val_loss"] == pytest.approx(min(curve), rel=5e-5)
-    recipe = reading.recipe(study, 0, images)
+    recipe = reading.recipe(study.trials[0], images)[1]
     [again] = train_all({"": recipe.training(images, train_metrics=False)}, images, SEARCHING[:1])[""]
     assert again.history["val_loss"] == curve
     assert again.best("val_accuracy") == trial.user_attrs["val_accuracy"]

@@ -11,6 +11,7 @@ from samples import cells
 from tarea4.report import q5, words
 from tarea4.search import reading, tables
 from tarea4.search.recipes import Recipe
+from tarea4.search.spaces import LABELS
 
 TRIALS = pd.DataFrame(
     {
@@ -83,7 +84,7 @@ def test_a_recipe_is_told_by_what_it_changes():
 
 def test_every_field_of_a_recipe_has_a_name():
     """Todo lo que una receta puede cambiar se dice en español."""
-    assert set(Recipe.__dataclass_fields__) <= set(tables.FIELDS)
+    assert set(Recipe.__dataclass_fields__) <= set(LABELS)
 
 
 def test_the_network_of_q4_as_a_recipe():
