@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import functools
 import hashlib
 import json
 import math
@@ -145,11 +144,9 @@ def search(
     _requeue(study)
     if count(study, TAKEN) >= n_trials:
         return
-    study.sampler = _sampler()
-    objective = functools.partial(_objective, data=data, n_trials=n_trials, seed=seed)
     with tqdm(total=n_trials, initial=count(study), desc=study.study_name, disable=not bar) as shown:
-        advance = [_requeue, lambda study, _: shown.update(count(study) - shown.n)]
-        study.optimize(objective, timeout=timeout, callbacks=[*advance, MaxTrialsCallback(n_trials, TAKEN)])
+        after = [_requeue, lambda study, _: shown.update(count(study) - shown.n), MaxTrialsCallback(n_trials, TAKEN)]
+        study.optimize(lambda trial: _objective(trial, data, n_trials, seed), timeout=timeout, callbacks=after)
 
 
 def _objective(trial: Trial, data: Dataset, n_trials: int, seed: int | None) -> float:
@@ -167,22 +164,20 @@ def _objective(trial: Trial, data: Dataset, n_trials: int, seed: int | None) -> 
     if len(earlier) >= n_trials or (params and _is_held(params, earlier)) or (space.grid and not params):
         return math.nan
     if seed is not None:
-        trial.study.sampler = _sampler(seed, trial.number)
+        drawn = np.random.SeedSequence((seed, trial.number)).generate_state(1)
+        trial.study.sampler = optuna.samplers.TPESampler(seed=int(drawn[0]))
     trial.set_user_attr("process", {"machine": MACHINE, "pid": os.getpid()})
     trial.set_user_attr("versions", {"keras": keras.__version__, "tensorflow": tf.__version__})
     training, images = proposed(trial.study.study_name, trial, data)
     trial.set_user_attr("parameters", training.model.count_params())
     trial.set_user_attr("trained", fingerprint(training))
-    options = {"verbose": False}
-    if not space.grid:
-        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
-        options |= {"train_metrics": False, "callbacks": lambda _: callbacks}
+    callbacks = None if space.grid else lambda _: [keras.callbacks.LambdaCallback(on_epoch_end=report)]
     try:
         seeds = [trial.suggest_int("seed", 0, 2**31)] if space.grid else SEARCHING[:1]
         if isinstance(training, KerasFit):
             run = training.fit(images, seeds[0])
         else:
-            [run] = train_all({"": replace(training, **options)}, images, seeds)[""]
+            [run] = train_all({"": replace(training, callbacks=callbacks, verbose=False)}, images, seeds)[""]
     except FloatingPointError as error:
         raise optuna.TrialPruned from error
     for name, value in measure(run, images if space.tested else None).items():
@@ -199,11 +194,6 @@ def _check_space(study: Study, data: Dataset) -> None:
         if now == [trial.user_attrs.get("trained") for trial in points.values()] and not extra:
             return
     raise ValueError(f"storage: los ensayos de ese estudio {name!r} ya no son los que se proponen; se admite otro.")
-
-
-def _sampler(*entropy: int) -> optuna.samplers.BaseSampler:
-    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0]) if entropy else None
-    return optuna.samplers.TPESampler(seed=seed)
 
 
 def _requeue(study: Study, _: FrozenTrial | None = None) -> None:
