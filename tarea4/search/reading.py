@@ -62,13 +62,13 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).sort_values("val_loss", ignore_index=True)
 
 
-def points(trials: pd.DataFrame, names: Sequence[str], seeds: Sequence[int] = SEARCHING) -> pd.DataFrame:
-    """De una rejilla, lo medido en cada punto con esas semillas, de menor a mayor pérdida media.
+def points(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """De una rejilla, lo medido en cada punto con las semillas que eligen, de menor a mayor pérdida media.
 
     Columnas: las de `names`, `val_loss`, `spread` (la desviación típica de `val_loss`), `val_accuracy`, `best_epoch`,
     `parameters` y `n`.
     """
-    kept = trials[trials["seed"].isin(list(seeds)) & ~trials["pruned"].astype(bool)]
+    kept = trials[trials["seed"].isin(SEARCHING) & ~trials["pruned"].astype(bool)]
     groups = kept.groupby(list(names))
     means = groups[["val_loss", "val_accuracy", "best_epoch", "parameters"]].mean()
     means = means.assign(spread=groups["val_loss"].std(), n=groups.size())

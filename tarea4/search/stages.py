@@ -9,7 +9,6 @@ from tarea4.data import Dataset, load, stratified
 from tarea4.models import plain, printed_variant, q4_answer, regularised, try_01, try_02
 from tarea4.report.q5 import LOG_2020
 from tarea4.search import reading
-from tarea4.search.beyond import RECIPES
 from tarea4.search.order import ORDERS, KerasFit
 from tarea4.search.recipes import Recipe
 from tarea4.search.spaces import SIZES_2020, SPACES, Space, suggest_regularised, with_seeds
@@ -23,6 +22,19 @@ PAIR = [*NETWORKS_2020][:2]  # las dos redes de la tarea
 SPLITS = ("las últimas", *(f"reparto {seed}" for seed in range(1, 10)))  # qué imágenes validan
 STEPS = ("simple", "+ normalización por lotes", "+ dropout", "+ alfas", "+ capas", "+ ruido y optimizador",
          "+ sus capas", "+ épocas")  # fmt: skip
+COSINE = {"weight_decay": 0.05, "schedule": "coseno", "batch_size": 256}
+SMALL = {"hidden_sizes": (142, 70, 32), "activation": "gelu", "learning_rate": 4e-3, "pool": True} | COSINE
+SOFT = SMALL | {"dropout": 0.1, "dropout_hidden": 0.15, "epochs": 80}
+LARGE = {"noise": 0.3, "noise_hidden": 0.3, "learning_rate": 3e-3} | COSINE
+RECIPES = {  # las de «Más allá», que tardan minutos por semilla
+    "imagen reducida": Recipe(**SOFT),
+    "imagen reducida, suavizado de etiquetas": Recipe(**SOFT, label_smoothing=0.05),
+    "imagen reducida, FGSM": Recipe(**SMALL, noise=0.1, epsilon=0.06, epochs=200),
+    "grande": Recipe((1000, 500, 250, 250, 250), **LARGE, epochs=60),
+    "grande, FGSM": Recipe((1000, 500, 250, 250), **LARGE, epsilon=0.1, epochs=80),
+    "grande, transformaciones afines":
+        Recipe((1024, 512), dropout=0.1, learning_rate=3e-3, augment=True, epochs=80, **COSINE),
+}  # fmt: skip
 
 
 @functools.cache

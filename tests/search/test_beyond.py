@@ -3,11 +3,10 @@
 import pytest
 
 from tarea4.data import pooled
-from tarea4.search.beyond import RECIPES
 from tarea4.search.reading import trials_table
 from tarea4.search.recipes import Recipe
 from tarea4.search.run import open_study, search
-from tarea4.search.stages import CONFIRMING, SPACES
+from tarea4.search.stages import CONFIRMING, RECIPES, SPACES
 from tarea4.training import train_all
 
 
