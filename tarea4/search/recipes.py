@@ -133,7 +133,7 @@ def layer_sizes(width: int, ratios: Sequence[float]) -> list[int]:
     return [max(1, round(width * ratio)) for ratio in ratios]
 
 
-def widest(ratios: Sequence[float], budget: int, *, input_size: int, n_classes: int) -> int:
+def widest(ratios: Sequence[float], budget: int, *, input_size: int = 784, n_classes: int = 10) -> int:
     """El mayor `width` con que la red de capas `layer_sizes(width, ratios)` no pasa de `budget` parámetros."""
 
     def parameters(width: int) -> int:
