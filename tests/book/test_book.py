@@ -1,6 +1,9 @@
 """El libro construido desde cero, en una copia: sin avisos, completo, en español y sin pedir nada a la red."""
 
+import os
 import re
+import subprocess
+import sys
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -8,8 +11,6 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from building import BOOK, ODD, build, contents
-from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 
 LEFTOVERS = ["Link to this", "Show code cell", "Hide code cell", "Search this book", "{type}"]
 
@@ -105,9 +106,14 @@ def test_a_deleted_rerun_takes_its_page(site):
 
 
 def sphinx(folder, builder="html"):
-    """Sphinx sobre los cuadernos de `folder`, con lo que el libro comprueba antes de leer."""
-    overrides = {"extensions": ["myst_nb", "pages"], "root_doc": "indice", "nb_execution_mode": "off"}
-    return Sphinx(folder, None, folder / "fuera", folder / "doctrees", builder, overrides, status=None, warning=None)
+    """Lo que dice Sphinx, que no acaba bien, de unos cuadernos con lo que el libro comprueba antes de leer."""
+    settings = {"extensions": "myst_nb,pages", "root_doc": "indice", "nb_execution_mode": "off"}
+    options = [text for name, value in settings.items() for text in ("-D", f"{name}={value}")]
+    command = [sys.executable, "-m", "sphinx", "-C", *options, "-b", builder, folder, folder / "fuera"]
+    paths = os.environ | {"PYTHONPATH": str(BOOK / "_ext")}
+    process = subprocess.run(command, env=paths, capture_output=True, text=True, check=False)
+    assert process.returncode != 0
+    return process.stderr
 
 
 def test_a_half_run_notebook_stops_the_build(tmp_path):
@@ -116,16 +122,14 @@ def test_a_half_run_notebook_stops_the_build(tmp_path):
     notebook.cells[-1] |= {"execution_count": None, "outputs": []}
     nbformat.write(notebook, tmp_path / "q1-a-medias.ipynb")
     (tmp_path / "indice.md").write_text("# Índice\n\n```{toctree}\nq1-a-medias\n```\n", encoding="utf-8")
-    with pytest.raises(ExtensionError, match=r"q1-a-medias\.ipynb no se ejecutó desde su celda de código"):
-        sphinx(tmp_path).build()
+    assert "q1-a-medias.ipynb no se ejecutó desde su celda de código" in sphinx(tmp_path)
 
 
 @pytest.mark.parametrize("builder", ["dirhtml", "singlehtml"])
 def test_other_builders_are_refused(builder, tmp_path):
     """Lo que no serviría se rechaza con una frase, antes de leer nada."""
     refused = f"--builder: se recibió '{builder}' y este libro solo se construye con 'html'."
-    with pytest.raises(ExtensionError, match=re.escape(refused)):
-        sphinx(tmp_path, builder)
+    assert refused in sphinx(tmp_path, builder)
 
 
 def test_the_book_checks_its_notebooks():

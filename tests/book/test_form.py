@@ -109,8 +109,9 @@ def test_judged_as_the_notebook_does(chapter, opened):
         "Object.keys(CHAPTERS[form.chapter.value].parameters).map((name) => textOf(form[name]))"
     )
     for name, published in PUBLISHED[chapter].items():
-        texts = typed(chapter, name)
         field = form.SCHEMAS[chapter].model_fields[name]
+        same = [other for other, schema in form.SCHEMAS.items() if repr(schema.model_fields.get(name)) == repr(field)]
+        texts = typed(chapter, name)[:: 1 if same[0] == chapter else 12]  # todo, en el primer capítulo que lo pide así
         for text, told in zip(texts, page.evaluate(PUT, [[name, text] for text in texts]), strict=True):
             expected = judged(chapter, {name: text})
             refusal = f"se admite {allowed(field)}."

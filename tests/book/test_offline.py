@@ -43,7 +43,7 @@ def test_other_formats_are_read_and_said(offline_rerun, tmp_path):
     assert columns in confused
     assert "<td>dos</td>" in confused
     chapter, noted = reruns.recorded(path)
-    asked = {"data_path": HOSTILE, "model": "simple", "seeds": [0], "epochs": 2}
+    asked = {"data_path": HOSTILE, "model": "simple", "seeds": [7], "epochs": 2, "loss_threshold": 0.5}
     assert (chapter, noted["parameters"]) == ("q1", noted["parameters"] | asked)
     assert noted["data"]["description"] in note.text
     assert {(row["model"], row["n"]) for row in noted["results"]} == {("simple", 1)}

@@ -1,7 +1,7 @@
 """Los cuadernos, repetidos con papermill como haría un lector: con otros parámetros y datos y desde otra carpeta."""
 
-import base64
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +11,7 @@ import numpy as np
 import papermill
 import pytest
 import reruns
-from building import BOOK
+from building import BOOK, HOSTILE
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -107,23 +107,25 @@ def test_rerun_cell_by_cell(name, other_data, tmp_path, monkeypatch):
     assert first not in poisoned  # lo de la prueba, en cambio, es otro
 
 
-def test_every_door_of_papermill(tmp_path, other_data):
-    """Lo dado por archivo, en YAML, en base 64, sin convertir o desde Python llega; las rutas de papermill, no."""
-    (tmp_path / "otros.yaml").write_text("seeds: [7]\nepochs: 4", encoding="utf-8")
-    options = ["-f", "otros.yaml", "-y", "epochs: 1", "-b", base64.b64encode(b"loss_threshold: 0.5").decode()]
-    options += ["-r", "model", "simple", "--inject-paths", "--inject-output-path", "-p", "data_path", str(other_data)]
-    command = [sys.executable, "-m", "papermill", BOOK / "q1.ipynb", "salida.ipynb", "--no-progress-bar", *options]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert process.returncode == 0, process.stderr
-    asked = {"seeds": [7], "epochs": 1, "loss_threshold": 0.5, "model": "simple", "data_path": str(other_data)}
-    kept = reruns.recorded(tmp_path / "salida.ipynb")[1]["parameters"]
-    assert kept == kept | asked
-    assert not [name for name in kept if name.startswith("PAPERMILL")]
-    given = asked | {"epochs": 2, "seeds": [0, 1], "loss_threshold": np.float64(0.25)}
-    again = tmp_path / "otra.ipynb"
-    papermill.execute_notebook(tmp_path / "salida.ipynb", again, given, progress_bar=False, kernel_name="python3")
-    kept = reruns.recorded(again)[1]["parameters"]
-    assert kept == kept | asked | {"epochs": 2, "seeds": [0, 1], "loss_threshold": 0.25}  # de una repetición, otra
+def test_every_door_of_papermill(offline_rerun, other_data, tmp_path):
+    """Lo dado por archivo, en YAML, en base 64 o sin convertir llega; las rutas de papermill, no.
+
+    Y desde Python, igual: se repite una repetición, cortada tras comprobar sus parámetros.
+    """
+    code, log, _, path = offline_rerun
+    assert code == 0, log
+    first = reruns.recorded(path)[1]["parameters"]
+    asked = {"seeds": [7], "epochs": 2, "loss_threshold": 0.5, "model": "simple", "data_path": HOSTILE}
+    assert first == first | asked
+    assert not [name for name in first if name.startswith("PAPERMILL")]
+    notebook = nbformat.read(path, as_version=4)
+    checked = next(i for i, cell in enumerate(notebook.cells) if "check_parameters(globals()" in cell.source)
+    notebook.cells[checked + 1 :] = [nbformat.v4.new_code_cell("print(p.model_dump_json())")]
+    nbformat.write(notebook, tmp_path / "cortada.ipynb")
+    given = asked | {"epochs": 3, "seeds": [0, 1], "loss_threshold": np.float64(0.25), "data_path": str(other_data)}
+    options = {"progress_bar": False, "kernel_name": "python3"}
+    again = papermill.execute_notebook(tmp_path / "cortada.ipynb", tmp_path / "otra.ipynb", given, **options)
+    assert json.loads(again.cells[-1].outputs[0].text) == first | given
 
 
 def test_wrong_parameters_stop_the_notebook(tmp_path):
