@@ -10,9 +10,11 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from threading import Barrier
 
+import few
 import psutil
 import psycopg
 import pytest
@@ -24,20 +26,25 @@ from tarea4.search.__main__ import main
 
 @pytest.fixture
 def start(images_path):
-    """Empieza procesos que siguen un estudio, todos con la misma semilla, que es lo peor que puede pasar."""
-    processes = []
+    """Empieza procesos que siguen un estudio, todos con la misma semilla, que es lo peor que puede pasar.
 
-    def start(storage, n_trials, processes=processes):
+    No se parten de este, que ya usa TensorFlow, sino de uno que solo ha importado lo que la orden necesita. Lo que se
+    prueba es el reparto, así que no entrenan, salvo con `really`: cada época es una espera.
+    """
+    context, processes = get_context("forkserver"), []
+    context.set_forkserver_preload(["tarea4.search.__main__", "few"])
+
+    def start(storage, n_trials, really=False):
         options = {"storage": storage, "data-path": images_path, "n-trials": n_trials, "seed": 0}
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", "tarea4.search", *arguments]
-        processes.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        processes.append(context.Process(target=main if really else few.pretend, args=(arguments,)))
+        processes[-1].start()
         return processes[-1]
 
     yield start
     for process in processes:
         process.kill()
-        process.communicate()
+        process.join()
 
 
 EPOCHS, N_TRIALS = 50, 8
@@ -49,15 +56,14 @@ def freeze(study, *processes, lock=None):
     while len(frozen) < len(processes):
         for process in processes:
             if process not in frozen and in_flight(process, study):
-                process.send_signal(signal.SIGSTOP)
+                os.kill(process.pid, signal.SIGSTOP)
                 while psutil.Process(process.pid).status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
                     time.sleep(0.001)  # aún corre: podría tomar el cerrojo después de que se mire
                 if (trial := in_flight(process, study)) and not (lock and lock.exists()):
                     frozen[process] = trial
                 else:
-                    process.send_signal(signal.SIGCONT)
-            elif process.poll() is not None:
-                raise AssertionError(process.stderr.read())
+                    os.kill(process.pid, signal.SIGCONT)
+            assert process.exitcode is None
         time.sleep(0.005)
     return [frozen[process] for process in processes]
 
@@ -95,16 +101,17 @@ def test_two_processes_share_a_journal_and_a_third_is_killed(start, images, imag
     """Tras un `kill -9` en mitad de un ensayo, los otros dos suman los pedidos, sin repetir ni perder ninguno."""
     path, n_trials = tmp_path / "q4.log", N_TRIALS
     study, lock = new("q4", path, images), path.with_name("q4.log.lock")
-    killed, first, second = (start(path, n_trials) for _ in range(3))
+    killed, first, second = (start(path, n_trials, really=i == 2) for i in range(3))
     lost, *_ = freeze(study, killed, first, second, lock=lock)
     killed.kill()
-    killed.wait()
+    killed.join()
     before = finished(study)
     assert study.trials[lost.number].state == TrialState.RUNNING
     for process in (first, second):
-        process.send_signal(signal.SIGCONT)
+        os.kill(process.pid, signal.SIGCONT)
     for process in (first, second):
-        assert process.wait(120) == 0, process.stderr.read()
+        process.join(120)
+        assert process.exitcode == 0
     check_shared_study(study, n_trials, lost)
     assert all(trial in finished(study) for trial in before)
     owners = {trial.user_attrs["process"]["pid"] for trial in finished(study)}
@@ -170,12 +177,13 @@ def test_killed_worker_is_replaced(url, server, request, start, images, images_p
     main([*options, str(done + 2)])  # los que están en marcha siguen siendo de sus procesos mientras laten
     assert capsys.readouterr().out.startswith(f"q4: {done} ensayos terminados;")
     killed.kill()
-    killed.wait()
+    killed.join()
     with connect(server, request.node.name) as connection:  # como si hubiera pasado una hora sin latido
         age = "UPDATE trial_heartbeats SET heartbeat = heartbeat - interval '1 hour' WHERE trial_id = %s"
         assert connection.execute(age, [lost._trial_id]).rowcount == 1
-    other.send_signal(signal.SIGCONT)
-    assert other.wait(120) == 0, other.stderr.read()
+    os.kill(other.pid, signal.SIGCONT)
+    other.join(120)
+    assert other.exitcode == 0
     check_shared_study(study, n_trials, lost)
     before = finished(study)
     main([*options, str(n_trials)])
