@@ -57,12 +57,13 @@ class Recipe:
             layers += [kit.Dropout(self.dropout_hidden, name=f"dropout_{i}")] if self.dropout_hidden else []
         layers.append(kit.Dense(data.n_classes, activation="softmax", name="output"))
         own = {"epsilon": self.epsilon, "label_smoothing": self.label_smoothing}
-        model = Classifier(layers, **own) if any(own.values()) else keras.Sequential(layers, name="classifier")
+        kind, own = (Classifier, own) if any(own.values()) else (keras.Sequential, {})
+        model = kind(layers, **own, name="classifier")  # con nombres fijos, dos iguales comparten lo compilado
         rate, steps = self.learning_rate, math.ceil(len(data.x_train) / self.batch_size)
         if self.schedule == "coseno":
             decay = {"initial_learning_rate": 0.0, "decay_steps": max(1, (self.epochs - 1) * steps)}
             rate = keras.optimizers.schedules.CosineDecay(**decay, warmup_target=rate, warmup_steps=steps)
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=self.weight_decay, name="adamw")
         model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
         return model
 

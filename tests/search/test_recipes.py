@@ -9,6 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tarea4.engine.layers import template
 from tarea4.search.recipes import Classifier, Recipe, affine, layer_sizes, widest
 
 
@@ -50,6 +51,13 @@ def test_full_recipe_has_its_layers(small):
     assert model.layers[-1].activation is keras.activations.softmax
     assert type(model) is Classifier
     assert (model.label_smoothing, model.epsilon) == (0.7, 0.8)
+
+
+@pytest.mark.parametrize("options", [{}, {"schedule": "coseno"}, {"epsilon": 0.1}])
+def test_equal_recipes_are_compiled_once(options, small):
+    """Dos redes de la misma receta, y dos de otras tasas, son para el motor la misma red, que no compila dos veces."""
+    first, same, other = (Recipe((8,), **options, noise=noise).build(small) for noise in (0.1, 0.1, 0.2))
+    assert template(first) == template(same) == template(other)
 
 
 def test_bare_recipe_has_nothing_else(small):

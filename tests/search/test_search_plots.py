@@ -16,7 +16,7 @@ from test_plots import (  # noqa: F401  las pruebas generales corren también co
     shown_ticks,
     test_every_axis_says_what_it_measures,
     test_every_text_fits_in_the_figure,
-    test_svg_is_reproducible_and_complete,
+    test_svg_is_reproducible_and_leaves_no_trace,
 )
 
 from tarea4.search import plots as search_plots
@@ -68,10 +68,11 @@ FIGURES = {
 }
 
 
-@pytest.fixture(params=FIGURES.values(), ids=FIGURES.keys())
-def make_figure(request):
-    """Quien hace cada figura."""
-    return request.param
+@pytest.fixture(scope="module", params=FIGURES.values(), ids=FIGURES.keys())
+def made(request):
+    """Quien hace cada figura, una ya hecha y su SVG."""
+    figure = request.param()
+    return request.param, figure, figure._repr_svg_()
 
 
 @pytest.mark.parametrize("name", [name for name, space in SPACES.items() if not space.grid])
