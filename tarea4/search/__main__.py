@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from tarea4.data import load
 from tarea4.report.parameters import Common, Integer, Path, Positive, Seed, check_parameters, meaning
+from tarea4.report.words import number, plural
 from tarea4.search import reading
 from tarea4.search.run import count, open_study, refusal, search
 from tarea4.search.stages import SPACES
@@ -61,8 +62,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(str(error))
     except (OSError, StorageInternalError) as error:
         sys.exit(refusal(storage, error))
-    best = min((trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))), default=math.nan)
-    print(f"{p.study}: {count(study)} ensayos terminados; la menor pérdida de validación, {best:.4f}.")
+    losses = [trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))]
+    best = f"; la menor pérdida de validación, {number(min(losses))}" if losses else ""
+    print(f"{p.study}: {plural(count(study), 'ensayo terminado', 'ensayos terminados')}{best}.")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 import pytest
+from samples import with_numbers
 
 from tarea4.models import plain, regularised
 from tarea4.report.web import web_model
 from tarea4.search.recipes import Recipe
-from tarea4.training import train
 
 
 def read(page, images):
@@ -25,26 +25,27 @@ def reader(site, page):
 
 
 def test_browser_computes_like_keras(site, page, small):
-    """Con redes recién entrenadas, las probabilidades de la página son las de Keras en 100 imágenes de prueba."""
+    """Con redes de pesos al azar, las probabilidades de la página son las de Keras en 100 imágenes de prueba."""
     networks = {"simple": plain(), "regularizado": regularised(dropout=0.1)}
     networks |= {each: Recipe((12, 8), each, noise=0.1).build(small) for each in ("gelu", "silu", "tanh")}
-    runs = {name: train(network, small, epochs=3) for name, network in networks.items()}
+    runs = {name: with_numbers(network, seed) for seed, (name, network) in enumerate(networks.items())}
     weights = f"const PESOS = {web_model(runs, small)};"
     page.route("**/pesos.js", lambda route: route.fulfill(body=weights, content_type="text/javascript"))
     page.goto((site / "prueba.html").as_uri())
     computed = read(page, small.x_test[:100].tolist())
-    expected = np.array([run.model.predict(small.x_test[:100], verbose=0) for run in runs.values()])
+    expected = np.array([run.model(small.x_test[:100]) for run in runs.values()])
+    assert expected.argmax(axis=2).std(axis=1).min() > 0  # ninguna red dice siempre lo mismo
     assert np.abs(computed - expected).max() <= 1e-4
 
 
 def test_published_weights(reader, mnist, site):
-    """Los pesos publicados caben en 620 kB y aciertan en 1 000 imágenes lo que la página dice que aciertan en todas."""
+    """Los pesos publicados caben en 620 kB y aciertan en 400 imágenes lo que la página dice que aciertan en todas."""
     # tres redes de unos 34 000 parámetros, a cuatro letras cada uno, y 40 imágenes de ejemplo, más un tercio de margen
     assert (site / "modelo" / "pesos.js").stat().st_size <= 620_000
     promised = reader.evaluate("PESOS.networks.map((network) => network.accuracy)")
-    labels = read(reader, mnist.x_test[:1000].tolist()).argmax(axis=2)
-    # el error estándar de una exactitud del 97 % en 1 000 imágenes es de medio punto: se admiten cuatro
-    np.testing.assert_allclose((labels == mnist.y_test[:1000]).mean(axis=1), promised, atol=0.02)
+    labels = read(reader, mnist.x_test[:400].tolist()).argmax(axis=2)
+    # el error estándar de una exactitud del 97 % en 400 imágenes es de 0,85 puntos: se admiten cuatro
+    np.testing.assert_allclose((labels == mnist.y_test[:400]).mean(axis=1), promised, atol=0.034)
 
 
 def test_drawing_becomes_an_mnist_image(reader, mnist):

@@ -130,7 +130,7 @@ def noisy_recipe():
 
 def test_a_saved_network_needs_only_keras(small, tmp_path):
     """Una red entrenada se guarda, y en un intérprete donde `tarea4` no está se carga y da las mismas salidas."""
-    networks = {"2020": models.regularised(SIZES, alpha_l1=0.1), "receta": noisy_recipe()}
+    networks = {"Try 02": models.try_02(), "receta": noisy_recipe()}
     runs = {name: train(network, small, epochs=1) for name, network in networks.items()}
     for name, run in runs.items():
         run.model.save(tmp_path / f"{name}.keras")

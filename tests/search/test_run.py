@@ -19,6 +19,7 @@ import pytest
 from optuna.storages.journal import JournalFileOpenLock
 from optuna.trial import FixedTrial, TrialState
 
+from tarea4.report.words import number
 from tarea4.search import __main__ as cli
 from tarea4.search import reading, run
 from tarea4.search.__main__ import main
@@ -191,11 +192,11 @@ def test_command_follows_the_published_study_from_anywhere(untrained, images_pat
     """Sin almacén se sigue el estudio publicado, no uno vacío de la carpeta en la que se está, y se dice cuánto hay."""
     options = ["--data-path", str(images_path), "--n-trials", "2"]
     main([*options, "--timeout", "1e-9"])
-    assert capsys.readouterr().out == "q4: 0 ensayos terminados; la menor pérdida de validación, nan.\n"
+    assert capsys.readouterr().out == "q4: 0 ensayos terminados.\n"
     main(options)
     study = open_study("q4", reading.STUDIES_PATH / "q4.log")
     output, best = capsys.readouterr(), min(trial.value for trial in study.trials)
-    assert output.out == f"q4: 2 ensayos terminados; la menor pérdida de validación, {best:.4f}.\n"
+    assert output.out == f"q4: 2 ensayos terminados; la menor pérdida de validación, {number(best)}.\n"
     assert "2/2" in output.err
     assert few.contents(here) == {}
 
