@@ -52,13 +52,3 @@ def cells(html) -> list[list[str]]:
     return [
         [cell.get_text().replace("\xa0", " ") for cell in row.find_all(["th", "td"])] for row in page.find_all("tr")
     ]
-
-
-def with_numbers(network, seed):
-    """La red con sesgos y estadísticas de normalización que no son los iniciales, como si se hubiera entrenado."""
-    rng = np.random.default_rng(seed)
-    for variable in network.weights:
-        low, high = (0.5, 2.0) if variable.name in ("gamma", "moving_variance") else (-0.5, 0.5)
-        scale = np.sqrt(6 / sum(variable.shape)) if len(variable.shape) == 2 else 1
-        variable.assign(scale * rng.uniform(low, high, variable.shape))
-    return Run(network, seed, {}, 0.0)
