@@ -1,14 +1,15 @@
-"""En qué se va una época: ``python benchmarks/perfil.py`` la mide entera y sin cada pieza, frente al suelo de NumPy."""
+"""En qué se va una época, frente al suelo de NumPy: la mide entera y sin cada pieza.
 
-import json
+``PYTHONPATH=tools .venv/bin/python benchmarks/perfil.py``
+"""
+
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
+from velocidad import FLOOR, race
 
-HERE = Path(__file__).parent
 PIECES = {"nada": "época entera", "gather": "tomar por índice las imágenes de cada lote", "adam": "Adam"}
 NETWORKS = {"plain": "red simple", "try_02": "regularizada"}
 
@@ -33,21 +34,18 @@ def measure(without: str, network: str) -> None:
     print(np.median(run.history["seconds"][3:]))  # la primera compila
 
 
-def run(*command: str, **environment: str) -> str:
-    """La última línea de un proceso nuevo, sin los ajustes de hilos que tenga este."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENBLAS_", "OMP_"))}
-    kept |= {"TAREA4_CACHE": "", "TF_CPP_MIN_LOG_LEVEL": "3"} | environment
-    process = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, env=kept)
-    return process.stdout.splitlines()[-1]
+def seconds(without: str, network: str) -> float:
+    """Lo que escribe `measure` en un proceso nuevo, que no recuerda nada y usa un hilo por operación."""
+    environment = os.environ | {"TAREA4_CACHE": "", "TF_NUM_INTRAOP_THREADS": "1"}
+    command = [sys.executable, __file__, without, network]
+    process = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return float(process.stdout.splitlines()[-1])
 
 
 def main() -> None:
     """Escribe la tabla, en Markdown."""
-    floor = json.loads(run(HERE / "competidores.py", "numpy", "plain", OPENBLAS_NUM_THREADS="1"))["epoch"]
-    spent = {
-        name: {piece: float(run(__file__, piece, name, TF_NUM_INTRAOP_THREADS="1")) / floor for piece in PIECES}
-        for name in NETWORKS
-    }
+    floor = race(FLOOR)["epoch"]
+    spent = {name: {piece: seconds(piece, name) / floor for piece in PIECES} for name in NETWORKS}
     for each in spent.values():
         each |= {piece: each["nada"] - each[piece] for piece in PIECES if piece != "nada"}
         each["resto"] = each["nada"] - sum(each[piece] for piece in PIECES if piece != "nada")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from tarea4.report.words import bounds, mean_and_spread, number, outcome, percent, settled
+from tarea4.report.words import bounds, mean_and_spread, number, outcome, percent, phrased
 from tarea4.statistics import compare
 from tarea4.training import Run
 
@@ -39,7 +39,7 @@ def concentration_reading(shares: pd.DataFrame, name: str = "regularizado", othe
     if len(by_model) < 2 or shares["seed"].nunique() < 2:
         return text
     paired = compare(shares.assign(share=100 * shares["share"]), name, other, "share")
-    found, seems = outcome(paired), settled(paired.p_value, "Reúnen", "Parecen reunir")
-    more = {"mejor": f"{seems} más los del {name}", "peor": f"{seems} más los del {other}"}.get(found)
+    more = [(f"Reúnen más los del {each}", f"Parecen reunir más los del {each}") for each in (name, other)]
+    said = phrased(outcome(paired), paired.p_value, *more, "Estas semillas no distinguen lo que reúnen")
     difference = f"lo que reúnen difiere en {number(paired.mean_difference, 2)} puntos, {bounds(paired, 2)}"
-    return f"{text} {more or 'Estas semillas no distinguen lo que reúnen'} ({difference})."
+    return f"{text} {said} ({difference})."

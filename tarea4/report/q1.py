@@ -16,6 +16,7 @@ from tarea4.report.words import (
     number,
     outcome,
     p_text,
+    phrased,
     plural,
     settled,
 )
@@ -83,10 +84,10 @@ def gap_reading(fitted: pd.DataFrame, name: str = "simple", other: str = "regula
     if len(means) < 2 or fitted["seed"].nunique() < 2:
         return text
     paired = compare(fitted, name, other, "gap_last")
-    found, seems = outcome(paired), settled(paired.p_value, "es mayor", "parece mayor")
-    wider = {"mejor": f"{seems} la del {name}", "peor": f"{seems} la del {other}"}.get(found)
+    wider = [(f"es mayor la del {each}", f"parece mayor la del {each}") for each in (name, other)]
+    said = phrased(outcome(paired), paired.p_value, *wider, "estas semillas no las distinguen")
     difference = f"diferencia de pérdida de {number(paired.mean_difference)}{_bounds(paired, 4)}"
-    return f"{text} En la última, {wider or 'estas semillas no las distinguen'} ({difference})."
+    return f"{text} En la última, {said} ({difference})."
 
 
 def stopping_reading(runs_by_name: dict[str, list[Run]], name: str = "simple", other: str = "regularizado") -> str:
@@ -97,10 +98,9 @@ def stopping_reading(runs_by_name: dict[str, list[Run]], name: str = "simple", o
     by_seed = pd.DataFrame({each: by_epoch(runs_by_name[each], "val_loss").loc[epoch] for each in (name, other)})
     ours, theirs = by_seed.mean()
     paired = paired_difference(by_seed[other], by_seed[name])
-    falls_short = settled(paired.p_value, "Parar ahí no le basta", "Parece que parar ahí no le basta")
-    enough = {"mejor": falls_short, "peor": "Parar ahí le bastaría"}.get(
-        outcome(paired, lower_is_better=True), "Estas semillas no dicen si parar ahí le bastaría"
-    )
+    told = ("Parar ahí no le basta", "Parece que parar ahí no le basta"), ("Parar ahí le bastaría",) * 2
+    undecided = "Estas semillas no dicen si parar ahí le bastaría"
+    enough = phrased(outcome(paired, lower_is_better=True), paired.p_value, *told, undecided)
     return (
         f"En la época {epoch}, hacia la que el {name} da lo mejor, su pérdida de validación media es {number(ours)}, "
         f"y la del {other}, {number(theirs)}. {enough}."

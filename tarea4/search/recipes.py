@@ -57,8 +57,8 @@ class Recipe:
             layers += [kit.Dropout(self.dropout_hidden, name=f"dropout_{i}")] if self.dropout_hidden else []
         layers.append(kit.Dense(data.n_classes, activation="softmax", name="output"))
         own = {"epsilon": self.epsilon, "label_smoothing": self.label_smoothing}
-        kind, own = (Classifier, own) if any(own.values()) else (keras.Sequential, {})
-        model = kind(layers, **own, name="classifier")  # con nombres fijos, dos iguales comparten lo compilado
+        kind = functools.partial(Classifier, **own) if any(own.values()) else keras.Sequential
+        model = kind(layers, name="classifier")  # con nombres fijos, dos iguales comparten lo compilado
         rate, steps = self.learning_rate, math.ceil(len(data.x_train) / self.batch_size)
         if self.schedule == "coseno":
             decay = {"initial_learning_rate": 0.0, "decay_steps": max(1, (self.epochs - 1) * steps)}

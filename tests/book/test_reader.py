@@ -38,13 +38,13 @@ def test_browser_computes_like_keras(site, page, small):
 
 
 def test_published_weights(reader, mnist, site):
-    """Los pesos publicados caben en 620 kB y aciertan en 400 imágenes lo que la página dice que aciertan en todas."""
+    """Los pesos publicados caben en 620 kB y aciertan en 1 000 imágenes lo que la página dice que aciertan en todas."""
     # tres redes de unos 34 000 parámetros, a cuatro letras cada uno, y 40 imágenes de ejemplo, más un tercio de margen
     assert (site / "modelo" / "pesos.js").stat().st_size <= 620_000
     promised = reader.evaluate("PESOS.networks.map((network) => network.accuracy)")
-    labels = read(reader, mnist.x_test[:400].tolist()).argmax(axis=2)
-    # el error estándar de una exactitud del 97 % en 400 imágenes es de 0,85 puntos: se admiten cuatro
-    np.testing.assert_allclose((labels == mnist.y_test[:400]).mean(axis=1), promised, atol=0.034)
+    labels = read(reader, mnist.x_test[:1000].tolist()).argmax(axis=2)
+    # el error estándar de una exactitud del 97 % en 1 000 imágenes es de medio punto: se admiten cuatro
+    np.testing.assert_allclose((labels == mnist.y_test[:1000]).mean(axis=1), promised, atol=0.02)
 
 
 def test_drawing_becomes_an_mnist_image(reader, mnist):

@@ -57,8 +57,9 @@ def given(**values):
 
 
 def chosen(written):
-    """De lo escrito, el veredicto y las frases de la respuesta que no hablan de la prueba."""
+    """De lo escrito, el veredicto y las frases de la respuesta, sin lo que dicen de la prueba."""
     verdict = next(text for text in written if "Veredicto:" in text)
+    verdict = re.split(", pero en el conjunto de prueba|; no se ve que|; además, ", verdict)[0]  # así acaban Q1 y Q2
     answer = next(text for text in written if text.startswith("**"))
     return verdict, [said for said in re.split(r"(?<=[.*]) ", answer) if "prueba" not in said]
 
@@ -98,13 +99,13 @@ def test_rerun_cell_by_cell(name, other_data, tmp_path, monkeypatch):
     *accepted, refused = again.cells
     assert refused.outputs[-1].evalue.startswith("parámetro desconocido 'alfa_l1'")
     assert not [out for cell in accepted for out in cell.outputs if out.get("name") == "stderr"]
-    twice, poisoned = texts(accepted[: len(passes[0])]), texts(accepted[len(passes[0]) :])
+    twice, other = texts(accepted[: len(passes[0])]), texts(accepted[len(passes[0]) :])
     for sentence in SAID[name]:
         assert [text for text in twice if re.search(sentence, text)], sentence
     first, second = [text for text in twice if text.startswith("**")]
     assert first == second not in texts(published.cells)
-    assert chosen(twice) == chosen(poisoned)
-    assert first not in poisoned  # lo de la prueba, en cambio, es otro
+    assert chosen(twice) == chosen(other)
+    assert first not in other  # lo de la prueba, en cambio, es otro
 
 
 def test_every_door_of_papermill(offline_rerun, other_data, tmp_path):

@@ -1,7 +1,6 @@
 """Prueba `tarea4.training`: que entrena lo mismo que `fit` de Keras, con semillas que se repiten."""
 
 import dataclasses
-import functools
 import re
 import subprocess
 import sys
@@ -120,7 +119,6 @@ def test_each_epoch_and_seed_has_its_own_order_and_keys(small, batch_size):
     assert same[4] == [False, False, False, False, True, False]
 
 
-@functools.cache  # Keras numera su optimizador: otra igual se compilaría otra vez
 def noisy_recipe():
     """Una red de receta, con ruido y penalización; de los datos solo importan los tamaños."""
     empty = np.zeros((128, 0))

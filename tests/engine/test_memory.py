@@ -136,7 +136,7 @@ def test_the_oldest_files_go(cache, monkeypatch):
 
 def test_a_richer_history_serves_a_poorer_request(small, cache, monkeypatch):
     """Lo entrenado con métricas de entrenamiento vale para quien no las pide, que no las recibe; al revés, no vale."""
-    model = models.plain(SIZES)
+    model = models.regularised(SIZES, alpha_l1=0.1)
     rich = train_seeds(model, small, [0], epochs=1)[0]
     with monkeypatch.context() as patch:
         patch.setattr("tarea4.training.compiled", None)

@@ -89,7 +89,8 @@ def pretend(arguments):
 
     def slow(trainings, data, seeds):
         [training] = trainings.values()
-        return pretended({"": replace(training, callbacks=lambda _: [*training.callbacks(_), wait])}, data, seeds)
+        waiting = replace(training, callbacks=lambda seed: [*training.callbacks(seed), wait])
+        return pretended({"": waiting}, data, seeds)
 
     run.train_all = slow
     main(arguments)
