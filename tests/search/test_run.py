@@ -291,6 +291,17 @@ def test_a_grid_is_always_finished(n_trials, untrained, images, tmp_path):
     assert len({trial.value for trial in study.trials}) == len(few.GRID)
 
 
+@pytest.mark.parametrize("tested", [True, False])
+def test_only_where_nothing_is_chosen_the_test_is_measured(tested, untrained, images, tmp_path, monkeypatch):
+    """De las imágenes de prueba se apunta algo en los estudios que lo dicen, y nada en los que eligen."""
+    monkeypatch.setitem(SPACES, "q4-rejilla", SPACES["q4-rejilla"]._replace(tested=tested))
+    study = new("q4-rejilla", tmp_path / "rejilla.log", images)
+    search(study, images, n_trials=4, bar=False)
+    for trial in study.trials:
+        measured = trial.user_attrs.keys() & {"test_loss", "test_accuracy", "ece", "errors"}
+        assert len(measured) == (4 if tested else 0)
+
+
 def test_a_grid_trains_nothing_that_was_not_designed(untrained, images, tmp_path, monkeypatch):
     """Si al pedir trabajo no queda ninguno en espera, porque otro proceso se adelantó, no se sortea ningún ensayo."""
     study = new("q4-rejilla", tmp_path / "rejilla.log", images)
