@@ -14,8 +14,8 @@ from tarea4.training import train
 
 def read(page, images):
     """Probabilidades (red, imagen, clase) que calcula la página; las imágenes van en un texto, que llega antes."""
-    compute = "(text) => NETWORKS.map((net) => JSON.parse(text).map((x) => [...predict(net, x)]))"
-    return np.array(page.evaluate(compute, json.dumps(images)))
+    compute = "(images) => NETWORKS.map((net) => images.map((x) => [...predict(net, x)]))"
+    return np.array(page.evaluate(f"(text) => ({compute})(JSON.parse(text))", json.dumps(images)))
 
 
 @pytest.fixture

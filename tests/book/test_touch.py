@@ -13,9 +13,15 @@ from scipy.special import softmax
 WIDGETS = {"q1": "dropout", "q2": "softmax", "q4": "alfas"}
 
 
+# Los sorteos de la página, siempre los mismos, con el generador mínimo de Park y Miller (1988): al azar, dos máscaras
+# seguidas dan a veces la misma frase.
+SEEDED = "{ let state = 1; Math.random = () => (state = (48271 * state) % 2147483647) / 2147483647; }"
+
+
 @pytest.fixture
 def touch(site, page):
-    """Abre un capítulo, con su aparato a la vista."""
+    """Abre un capítulo, con su aparato a la vista y sin azar."""
+    page.add_init_script(SEEDED)
 
     def opened(name):
         page.goto((site / f"{name}.html").as_uri())
@@ -23,12 +29,6 @@ def touch(site, page):
         return page
 
     return opened
-
-
-def picture(page):
-    """La frase y lo pintado: con otra máscara, la frase puede ser la misma."""
-    drawn = page.locator(".tocar canvas").evaluate_all("(all) => all.map((one) => one.toDataURL())")
-    return page.locator(".tocar .frase").inner_text(), drawn
 
 
 def figure(text):
@@ -100,7 +100,7 @@ def test_dropout_on_a_digit(rate, touch, mnist):
         np.testing.assert_allclose(image, expected.ravel(), atol=1e-6)
         kept = chances >= rate
         np.testing.assert_array_equal(after, np.where(kept, image / (1 - rate), 0))
-        assert abs(1 - kept.mean() - rate) <= 6 * np.sqrt(rate * (1 - rate) / kept.size)
+        assert abs(1 - kept.mean() - rate) <= 4 * np.sqrt(rate * (1 - rate) / kept.size)
         masks.append(kept)
         # lo pintado, píxel a píxel, y lo dicho
         ink = page.locator(".tocar canvas").evaluate_all(
@@ -269,12 +269,12 @@ def test_by_keyboard(touch):
         controls.first.focus()
         for i in range(controls.count()):
             assert controls.nth(i).evaluate("(one) => one === document.activeElement"), name
-            before = picture(page)
+            before = page.locator(f"#tocar-{key} .frase").inner_text()
             kind = controls.nth(i).evaluate("(one) => one.type")
             value = controls.nth(i).input_value() if kind != "button" else None
             page.keyboard.press("Space" if kind == "button" else "ArrowRight" if kind == "range" else "ArrowDown")
             if kind == "button":
-                assert picture(page) != before, name
+                assert page.locator(f"#tocar-{key} .frase").inner_text() != before, name
             else:
                 assert controls.nth(i).input_value() != value, name
             assert page.locator(f"#tocar-{key} [aria-live=polite]").text_content()

@@ -294,6 +294,7 @@ def test_a_grid_is_always_finished(n_trials, untrained, images, tmp_path):
 @pytest.mark.parametrize("tested", [True, False])
 def test_only_where_nothing_is_chosen_the_test_is_measured(tested, untrained, images, tmp_path, monkeypatch):
     """De las imágenes de prueba se apunta algo en los estudios que lo dicen, y nada en los que eligen."""
+    assert not [name for name in SPACES if name.startswith("q") and SPACES[name].tested]  # los que eligen
     monkeypatch.setitem(SPACES, "q4-rejilla", SPACES["q4-rejilla"]._replace(tested=tested))
     study = new("q4-rejilla", tmp_path / "rejilla.log", images)
     search(study, images, n_trials=4, bar=False)
